@@ -1,0 +1,1 @@
+"""Running a job's playbooks in a process of its own."""

@@ -1,0 +1,1 @@
+"""Gerrit over ssh: the event stream, parsing, queries and reviews."""

@@ -1,0 +1,1 @@
+"""Mirrors, merging and prepared sources."""

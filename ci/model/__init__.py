@@ -1,0 +1,1 @@
+"""What the CI talks about, in Zuul's words: frozen, without I/O and without a clock."""

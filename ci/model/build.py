@@ -1,0 +1,166 @@
+"""Buildsets and builds: what runs for a change, in which state it is, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from ci.model.change import Change
+from ci.model.job import FrozenJob
+from ci.model.node import Node
+
+
+class Result(StrEnum):
+    """Zuul's build results."""
+
+    SUCCESS = "SUCCESS"
+    FAILURE = "FAILURE"
+    TIMED_OUT = "TIMED_OUT"
+    POST_FAILURE = "POST_FAILURE"
+    RETRY_LIMIT = "RETRY_LIMIT"
+    NODE_FAILURE = "NODE_FAILURE"
+    MERGE_CONFLICT = "MERGE_CONFLICT"
+    CANCELED = "CANCELED"
+    SKIPPED = "SKIPPED"
+    ERROR = "ERROR"
+
+
+# The hardware or the CI failed, not the patch: never a vote (design.md, section 7).
+INFRASTRUCTURE_RESULTS = frozenset({Result.RETRY_LIMIT, Result.NODE_FAILURE, Result.ERROR})
+
+
+class Phase(StrEnum):
+    """The phases of a job, in the order in which they run."""
+
+    PRE_RUN = "pre-run"
+    RUN = "run"
+    POST_RUN = "post-run"
+    CLEANUP_RUN = "cleanup-run"
+
+
+class BuildsetState(StrEnum):
+    """queued -> running -> ended; canceled buildsets end too, without a report."""
+
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+class BuildState(StrEnum):
+    """waiting (for nodes) -> starting (nodes leased, source being prepared) -> running -> ended."""
+
+    WAITING = "waiting"
+    STARTING = "starting"
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class FailedTest:
+    """A failed test: full name, idempotent ID ("" where it has none) and the last line of its traceback."""
+
+    name: str
+    idempotent_id: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultCounts:
+    """How many tests of a run ended how."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOutcome:
+    """How one attempt at a build ended, as its process wrote it down (`result.json`).
+
+    `result` None asks for another attempt (a pre-run playbook failed, or a node was unreachable). `error` is one line
+    that says what broke, "" after a success. `failed_tests` holds the first ones only; `counts` is None without tests.
+    Times in seconds since the epoch.
+    """
+
+    result: Result | None
+    started_at: float
+    ended_at: float
+    error: str = ""
+    failed_tests: tuple[FailedTest, ...] = ()
+    counts: ResultCounts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessIdentity:
+    """A process that can be told from a later one with the same pid: `start_time` in clock ticks since boot."""
+
+    pid: int
+    start_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedProject:
+    """A project's source, ready in the build's folder: `checkout` is the branch, `commit` what is to be tested."""
+
+    name: str
+    canonical_hostname: str
+    checkout: str
+    commit: str
+    required: bool = False
+
+    @property
+    def canonical_name(self) -> str:
+        return f"{self.canonical_hostname}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSpec:
+    """Everything that a build's process needs; it is written to `spec.json` in the build's folder.
+
+    `folder` is the build's own folder (removed some time after), `log_folder` the one that is published.
+    `site` is the folder that the job's playbook paths are relative to. `nodes` are in the order of the nodeset.
+    `zuul` holds the `zuul.*` variables but for `executor`, which the runner knows.
+    """
+
+    build_id: str
+    attempt: int
+    folder: str
+    log_folder: str
+    site: str
+    job: FrozenJob
+    nodes: tuple[Node, ...]
+    private_key: str
+    zuul: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One job of a buildset, with its latest attempt. Times in seconds since the epoch, None while not yet."""
+
+    id: str
+    buildset_id: str
+    job: FrozenJob
+    state: BuildState
+    attempt: int = 1
+    result: Result | None = None
+    error: str = ""
+    failed_tests: tuple[FailedTest, ...] = ()
+    counts: ResultCounts | None = None
+    process: ProcessIdentity | None = None
+    created_at: float = 0.0
+    started_at: float | None = None
+    ended_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Buildset:
+    """What one event started for one change in one pipeline: its builds and, once all have ended, its result."""
+
+    id: str
+    pipeline: str
+    change: Change
+    state: BuildsetState
+    builds: tuple[Build, ...] = ()
+    result: Result | None = None
+    created_at: float = 0.0
+    ended_at: float | None = None

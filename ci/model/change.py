@@ -1,0 +1,61 @@
+"""A change as Gerrit tells it: one patch set of it, and what is known of its state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A Gerrit account; any of the three may be missing."""
+
+    username: str | None = None
+    name: str | None = None
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A vote somebody gave on the current patch set; `granted_at` in seconds since the epoch (0: not known)."""
+
+    label: str
+    value: int
+    by: Account
+    granted_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One patch set of a change, with the state that its change had when this was read.
+
+    `connection` is the name of the site's connection, `canonical_hostname` the host of Zuul's canonical names.
+    `files` are paths that the patch set touches, None while not known.
+    """
+
+    connection: str
+    project: str
+    branch: str
+    number: int
+    patchset: int
+    revision: str
+    ref: str
+    subject: str = ""
+    url: str = ""
+    topic: str | None = None
+    message: str = ""
+    owner: Account = Account()
+    status: str = "NEW"
+    is_current: bool = True
+    wip: bool = False
+    private: bool = False
+    files: tuple[str, ...] | None = None
+    approvals: tuple[Approval, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in {"NEW", "SUBMITTED", "DRAFT"}
+
+    @property
+    def name(self) -> str:
+        """The change as people write it: `number,patchset`."""
+        return f"{self.number},{self.patchset}"

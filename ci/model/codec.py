@@ -1,0 +1,31 @@
+"""The model's records as JSON text, for the database and for the files between processes."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import TypeAdapter
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T")
+
+
+@functools.cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def to_json(record: DataclassInstance) -> str:
+    """Return the record as one line of JSON; `from_json` of it is equal to the record."""
+    return json.dumps(dataclasses.asdict(record), ensure_ascii=False, separators=(",", ":"))
+
+
+def from_json(kind: type[T], text: str | bytes) -> T:
+    """Read a record of the given type; raises `pydantic.ValidationError` when the text is not one."""
+    record: T = _adapter(kind).validate_json(text)
+    return record

@@ -1,0 +1,45 @@
+"""What happened in a Gerrit, as a typed event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ci.model.change import Account, Approval, Change
+
+
+class EventType(StrEnum):
+    """The types that the CI acts on; every other type is `OTHER` and only counted."""
+
+    PATCHSET_CREATED = "patchset-created"
+    CHANGE_RESTORED = "change-restored"
+    CHANGE_ABANDONED = "change-abandoned"
+    CHANGE_MERGED = "change-merged"
+    COMMENT_ADDED = "comment-added"
+    WIP_STATE_CHANGED = "wip-state-changed"
+    PRIVATE_STATE_CHANGED = "private-state-changed"
+    ENQUEUE = "enqueue"  # an operator's order, from the command line
+    DEQUEUE = "dequeue"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of one connection.
+
+    `natural_key` is the same for the same happening, however often and by whatever way it is told (design.md,
+    section 3). `type_name` is the type as the server wrote it. `created_at` in seconds since the epoch, UTC.
+    `raw` is the JSON text as received.
+    """
+
+    connection: str
+    type: EventType
+    type_name: str
+    natural_key: str
+    created_at: int
+    change: Change | None = None
+    author: Account | None = None
+    comment: str = ""
+    approvals: tuple[Approval, ...] = ()
+    pipeline: str | None = None  # of an enqueue or dequeue order
+    raw: str = ""

@@ -1,0 +1,43 @@
+"""Structured logs: every line carries a stable `action` and the ids bound to its thread."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+import structlog
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+
+def configure_logging(*, verbose: bool = False, json: bool = False) -> None:
+    """Send log lines to standard error: as `key=value` text for people, or as one JSON object a line."""
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer()
+        if json
+        else structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "action", "event"])
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%Y-%m-%dT%H:%M:%S.%fZ", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    # Libraries (paramiko, gerritlib) talk to logging: only what they think is wrong reaches us.
+    logging.basicConfig(stream=sys.stderr, level=logging.ERROR, format="%(asctime)s %(name)s %(message)s", force=True)
+    logging.getLogger("paramiko").setLevel(logging.CRITICAL)
+    logging.getLogger("gerrit").setLevel(logging.CRITICAL)
+
+
+def get_logger(room: str) -> FilteringBoundLogger:
+    """Return a logger whose lines say which room of the engine speaks."""
+    logger: FilteringBoundLogger = structlog.get_logger(room=room)
+    return logger

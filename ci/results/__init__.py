@@ -1,0 +1,1 @@
+"""What a run left behind: test results, skip lists, log archives."""

@@ -1,0 +1,1 @@
+"""The loops of the running service; they know only ports."""

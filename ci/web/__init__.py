@@ -1,0 +1,1 @@
+"""Read-only pages over HTTP: status, builds and their logs."""
