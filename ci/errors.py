@@ -60,5 +60,9 @@ class MergeConflict(CIError):
     """The change cannot be merged onto the tip of its branch."""
 
 
+class StaleStateError(CIError):
+    """A row was not in the state that a change of state expected: somebody else was quicker."""
+
+
 class DiskFull(Unavailable):
     """A state folder's file system has no room left."""

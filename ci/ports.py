@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from ci.model.build import BuildOutcome, BuildSpec, PreparedProject, ProcessIdentity
+    from ci.model.build import Build, BuildOutcome, Buildset, BuildSpec, PreparedProject, ProcessIdentity, Result
     from ci.model.change import Change
+    from ci.model.connection import ConnectionState
     from ci.model.event import Event
+    from ci.model.job import NodeRequest
     from ci.model.node import Node
-    from ci.model.vote import Review, ReviewReceipt
+    from ci.model.vote import DueReview, Review, ReviewReceipt
 
 
 class Gerrit(Protocol):
@@ -97,4 +100,121 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Seconds since the epoch."""
+        ...
+
+
+class EventLog(Protocol):
+    """Events, each committed under its natural key before anything acts on it."""
+
+    def add(self, event: Event, now: float) -> bool:
+        """Keep an event; False when it is known already."""
+        ...
+
+    def pending(self, now: float, limit: int = 100) -> list[tuple[int, Event]]:
+        """What is to be acted on now, oldest first, with its number in the log."""
+        ...
+
+    def next_retry_at(self) -> float | None: ...
+
+    def end(self, event_id: int, outcome: str) -> None: ...
+
+    def postpone(self, event_id: int, retry_at: float, reason: str) -> None: ...
+
+
+class ConnectionStates(Protocol):
+    """How the link to each Gerrit is doing, for people to see."""
+
+    def set_state(self, name: str, state: ConnectionState, reason: str, now: float) -> None: ...
+
+    def heard_from(self, name: str, now: float) -> None: ...
+
+
+class Buildsets(Protocol):
+    """Buildsets, their builds and the nodes that these hold.
+
+    A change of state from another than the expected one raises `StaleStateError`.
+    """
+
+    def add(self, buildset: Buildset, event_id: int | None, now: float) -> None: ...
+
+    def get(self, buildset_id: str) -> Buildset | None: ...
+
+    def running(self) -> tuple[Buildset, ...]: ...
+
+    def running_of_change(self, connection: str, change_number: int) -> tuple[Buildset, ...]: ...
+
+    def end(self, buildset_id: str, result: Result, reason: str, now: float) -> None: ...
+
+    def open_builds(self) -> tuple[Build, ...]:
+        """Builds that have not ended, in the order in which they were asked for."""
+        ...
+
+    def build(self, build_id: str) -> Build | None: ...
+
+    def lease(self, build: Build, nodes: Sequence[tuple[NodeRequest, Node]], now: float) -> None:
+        """Waiting -> starting, with these nodes."""
+        ...
+
+    def leased_node_ids(self) -> frozenset[str]: ...
+
+    def nodes_of_build(self, build_id: str) -> tuple[Node, ...]: ...
+
+    def run(self, build: Build, process: ProcessIdentity, now: float) -> None:
+        """Starting -> running."""
+        ...
+
+    def retry(self, build: Build, reason: str, now: float) -> None:
+        """Starting | running -> waiting, as the next attempt; the nodes are given back."""
+        ...
+
+    def end_build(self, build: Build, result: Result, outcome: BuildOutcome | None, reason: str, now: float) -> None:
+        """Any state -> ended; the nodes are given back."""
+        ...
+
+    def ask_to_cancel(self, build: Build, reason: str) -> None: ...
+
+    def add_task_events(self, build: Build, records: Iterable[str]) -> None: ...
+
+
+class Outbox(Protocol):
+    """Reviews to post, each exactly once."""
+
+    def add(self, buildset_id: str, kind: str, review: Review, now: float) -> None: ...
+
+    def due(self, now: float) -> tuple[DueReview, ...]: ...
+
+    def next_retry_at(self) -> float | None: ...
+
+    def claim(self, due: DueReview, now: float) -> None: ...
+
+    def sent(self, due: DueReview, note: str, now: float) -> None: ...
+
+    def drop(self, due: DueReview, note: str, now: float) -> None: ...
+
+    def postpone(self, due: DueReview, retry_at: float, note: str, now: float) -> None: ...
+
+
+class Store(Protocol):
+    """All state; what happens within one `transaction()` happens wholly or not at all."""
+
+    @property
+    def events(self) -> EventLog: ...
+
+    @property
+    def connections(self) -> ConnectionStates: ...
+
+    @property
+    def buildsets(self) -> Buildsets: ...
+
+    @property
+    def outbox(self) -> Outbox: ...
+
+    def transaction(self) -> AbstractContextManager[None]: ...
+
+    def data_version(self) -> int:
+        """A number that changes when somebody else, also another process, has committed."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what the calling thread holds."""
         ...

@@ -40,7 +40,7 @@ class Phase(StrEnum):
 
 
 class BuildsetState(StrEnum):
-    """queued -> running -> ended; canceled buildsets end too, without a report."""
+    """running -> ended; a canceled buildset ends too, without a report."""
 
     RUNNING = "running"
     ENDED = "ended"
@@ -147,6 +147,7 @@ class Build:
     failed_tests: tuple[FailedTest, ...] = ()
     counts: ResultCounts | None = None
     process: ProcessIdentity | None = None
+    cancel_reason: str | None = None
     created_at: float = 0.0
     started_at: float | None = None
     ended_at: float | None = None

@@ -27,5 +27,5 @@ def to_json(record: DataclassInstance) -> str:
 
 def from_json(kind: type[T], text: str | bytes) -> T:
     """Read a record of the given type; raises `pydantic.ValidationError` when the text is not one."""
-    record: T = _adapter(kind).validate_json(text)
+    record: T = _adapter(kind).validate_json(text)  # type: ignore[arg-type]
     return record

@@ -24,3 +24,18 @@ class ReviewReceipt:
     """What became of a posted review: `dropped_labels` were not there in the project, and were ignored by Gerrit."""
 
     dropped_labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DueReview:
+    """A review of the outbox that is to be posted now.
+
+    `kind` is "start" or "result". `interrupted`: a crash came while it was being posted, so it may be there already.
+    """
+
+    id: int
+    buildset_id: str
+    kind: str
+    review: Review
+    interrupted: bool
+    attempts: int

@@ -1,0 +1,183 @@
+"""Buildsets, their builds and the nodes they hold, in the database."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from ci.model.build import (
+    Build,
+    BuildOutcome,
+    Buildset,
+    BuildsetState,
+    BuildState,
+    FailedTest,
+    ProcessIdentity,
+    Result,
+    ResultCounts,
+)
+from ci.model.change import Change
+from ci.model.codec import from_json, to_json
+from ci.model.job import FrozenJob
+from ci.model.node import Node
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ci.model.job import NodeRequest
+    from ci.store.database import Database
+
+
+class BuildsetTable:
+    """Keeps `ci.ports.Buildsets`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, buildset: Buildset, event_id: int | None, now: float) -> None:
+        change = buildset.change
+        with self._database.transaction():
+            self._database.execute(
+                "add_buildset",
+                id=buildset.id,
+                event_id=event_id,
+                pipeline=buildset.pipeline,
+                connection=change.connection,
+                project=change.project,
+                change_number=change.number,
+                patchset=change.patchset,
+                change=to_json(change),
+                now=now,
+            )
+            self._step(now, "buildset", buildset.id, "-> running", "")
+            for build in buildset.builds:
+                self._database.execute(
+                    "add_build",
+                    id=build.id,
+                    buildset_id=buildset.id,
+                    job_name=build.job.name,
+                    job=to_json(build.job),
+                    now=now,
+                )
+                self._step(now, "build", build.id, "-> waiting", "")
+
+    def get(self, buildset_id: str) -> Buildset | None:
+        row = self._database.row("buildset", id=buildset_id)
+        return self._buildset(row) if row else None
+
+    def running(self) -> tuple[Buildset, ...]:
+        return tuple(self._buildset(row) for row in self._database.rows("running_buildsets"))
+
+    def running_of_change(self, connection: str, change_number: int) -> tuple[Buildset, ...]:
+        rows = self._database.rows("running_buildsets_of_change", connection=connection, change_number=change_number)
+        return tuple(self._buildset(row) for row in rows)
+
+    def end(self, buildset_id: str, result: Result, reason: str, now: float) -> None:
+        self._database.move(
+            "end_buildset", "buildset", buildset_id, "running -> ended", reason=reason, id=buildset_id,
+            result=result, now=now,
+        )  # fmt: skip
+
+    def open_builds(self) -> tuple[Build, ...]:
+        return tuple(build_from_row(row) for row in self._database.rows("open_builds"))
+
+    def build(self, build_id: str) -> Build | None:
+        row = self._database.row("build", id=build_id)
+        return build_from_row(row) if row else None
+
+    def lease(self, build: Build, nodes: Sequence[tuple[NodeRequest, Node]], now: float) -> None:
+        with self._database.transaction():
+            self._database.move("lease_build", "build", build.id, "waiting -> starting", id=build.id, now=now)
+            for position, (request, node) in enumerate(nodes):
+                self._database.execute(
+                    "add_lease",
+                    node_id=node.id,
+                    node=to_json(node),
+                    build_id=build.id,
+                    request_name=request.name,
+                    position=position,
+                    now=now,
+                )
+
+    def leased_node_ids(self) -> frozenset[str]:
+        return frozenset(row["node_id"] for row in self._database.rows("leases"))
+
+    def nodes_of_build(self, build_id: str) -> tuple[Node, ...]:
+        rows = self._database.rows("leases_of_build", build_id=build_id)
+        return tuple(from_json(Node, row["node"]) for row in rows)
+
+    def run(self, build: Build, process: ProcessIdentity, now: float) -> None:
+        self._database.move(
+            "run_build", "build", build.id, "starting -> running", reason=f"pid {process.pid}", id=build.id,
+            pid=process.pid, pid_start_time=process.start_time, now=now,
+        )  # fmt: skip
+
+    def retry(self, build: Build, reason: str, now: float) -> None:
+        with self._database.transaction():
+            self._database.move(
+                "retry_build", "build", build.id, f"{build.state} -> waiting", reason=reason, id=build.id,
+                from_state=build.state, error=reason, now=now,
+            )  # fmt: skip
+            self._database.execute("end_leases", build_id=build.id)
+
+    def end_build(self, build: Build, result: Result, outcome: BuildOutcome | None, reason: str, now: float) -> None:
+        tests = outcome.failed_tests if outcome else ()
+        counts = outcome.counts if outcome else None
+        with self._database.transaction():
+            self._database.move(
+                "end_build", "build", build.id, f"{build.state} -> ended", reason=f"{result} {reason}".strip(),
+                id=build.id, from_state=build.state, result=result, error=reason,
+                failed_tests=f"[{','.join(to_json(test) for test in tests)}]",
+                counts=to_json(counts) if counts else None, now=now,
+            )  # fmt: skip
+            self._database.execute("end_leases", build_id=build.id)
+
+    def ask_to_cancel(self, build: Build, reason: str) -> None:
+        self._database.execute("cancel_build", id=build.id, reason=reason)
+
+    def add_task_events(self, build: Build, records: Iterable[str]) -> None:
+        with self._database.transaction():
+            for position, record in enumerate(records):
+                self._database.execute(
+                    "add_task_event", build_id=build.id, attempt=build.attempt, position=position, record=record
+                )
+
+    def _step(self, now: float, noun: str, noun_id: str, step: str, reason: str) -> None:
+        from_state, _, to_state = step.partition("-> ")
+        self._database.execute(
+            "add_transition", at=now, noun=noun, noun_id=noun_id, from_state=from_state, to_state=to_state,
+            reason=reason,
+        )  # fmt: skip
+
+    def _buildset(self, row: Mapping[str, Any]) -> Buildset:
+        builds = self._database.rows("builds_of_buildset", buildset_id=row["id"])
+        return Buildset(
+            id=row["id"],
+            pipeline=row["pipeline"],
+            change=from_json(Change, row["change"]),
+            state=BuildsetState(row["state"]),
+            builds=tuple(build_from_row(build) for build in builds),
+            result=Result(row["result"]) if row["result"] else None,
+            created_at=row["created_at"],
+            ended_at=row["ended_at"],
+        )
+
+
+def build_from_row(row: Mapping[str, Any]) -> Build:
+    """Turn a row of `builds` into the model's record."""
+    return Build(
+        id=row["id"],
+        buildset_id=row["buildset_id"],
+        job=from_json(FrozenJob, row["job"]),
+        state=BuildState(row["state"]),
+        attempt=row["attempt"],
+        result=Result(row["result"]) if row["result"] else None,
+        error=row["error"],
+        failed_tests=tuple(FailedTest(**test) for test in json.loads(row["failed_tests"])),
+        counts=from_json(ResultCounts, row["counts"]) if row["counts"] else None,
+        process=ProcessIdentity(row["pid"], row["pid_start_time"]) if row["pid"] else None,
+        cancel_reason=row["cancel_reason"],
+        created_at=row["created_at"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+    )

@@ -1,0 +1,165 @@
+"""The SQLite file: connections, transactions, named queries and migrations."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import threading
+from contextlib import contextmanager
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from ci.errors import CIError, DiskFull, StaleStateError, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+BUSY_TIMEOUT_SECONDS = 30.0
+
+
+class Database:
+    """One SQLite file in WAL mode; each thread has a connection of its own.
+
+    What is committed is on disk (`synchronous=FULL`): a `kill -9` or a power cut at any line loses nothing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._queries = _load_queries()
+        with _errors_in_one_line(path):
+            _migrate(self._connection())
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
+            connection.row_factory = sqlite3.Row
+            connection.execute("pragma journal_mode = wal")
+            connection.execute("pragma synchronous = full")
+            connection.execute("pragma foreign_keys = on")
+            self._local.connection = connection
+        return connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing: commits at the end of the block, rolls back when it raises; an inner block joins in."""
+        with _errors_in_one_line(self.path):
+            connection = self._connection()
+            if connection.in_transaction:
+                yield
+                return
+            connection.execute("begin immediate")
+            try:
+                yield
+            except BaseException:
+                connection.rollback()
+                raise
+            connection.commit()
+
+    def execute(self, query: str, **values: Any) -> int:
+        """Run a named query that changes rows; returns how many it changed."""
+        with _errors_in_one_line(self.path):
+            return self._connection().execute(self._queries[query], values).rowcount
+
+    def rows(self, query: str, **values: Any) -> list[Mapping[str, Any]]:
+        """Run a named query; returns all its rows, by column name."""
+        with _errors_in_one_line(self.path):
+            return self._connection().execute(self._queries[query], values).fetchall()
+
+    def row(self, query: str, **values: Any) -> Mapping[str, Any] | None:
+        """Run a named query; returns its first row, or None."""
+        rows = self.rows(query, **values)
+        return rows[0] if rows else None
+
+    def move(self, query: str, noun: str, noun_id: str | int, step: str, *, reason: str = "", **values: Any) -> None:
+        """Change a state by a named query that must hit one row, and write the step ("from -> to") down.
+
+        Raises `StaleStateError` when the row was in another state.
+        """
+        from_state, _, to_state = step.partition(" -> ")
+        with self.transaction():
+            if self.execute(query, **values) != 1:
+                raise StaleStateError(f"{noun} {noun_id} could not go {step}: it is in another state")
+            self.execute(
+                "add_transition",
+                at=values["now"],
+                noun=noun,
+                noun_id=str(noun_id),
+                from_state=from_state,
+                to_state=to_state,
+                reason=reason,
+            )
+
+    def data_version(self) -> int:
+        """A number that changes when another connection (also another process) has committed."""
+        return int(self._connection().execute("pragma data_version").fetchone()[0])
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            self._local.connection = None
+
+
+@contextmanager
+def _errors_in_one_line(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "disk is full" in str(error) or "disk I/O" in str(error):
+            raise DiskFull(f"{path}: {error}: make room in the state folder") from error
+        if "locked" in str(error) or "unable to open" in str(error):
+            raise Unavailable(f"{path}: {error}") from error
+        raise
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+            raise
+        raise CIError(f"{path}: {error}: not a database of this CI, or damaged") from error
+
+
+def _load_queries() -> dict[str, str]:
+    """Read `sql/*.sql`: each query stands below a line `-- name: QUERY`."""
+    queries: dict[str, str] = {}
+    named = re.compile(r"^-- name: (\w+)$(.*?)(?=^-- name: |\Z)", re.MULTILINE | re.DOTALL)
+    for file in sorted(resources.files("ci.store").joinpath("sql").iterdir(), key=lambda file: file.name):
+        if file.name.endswith(".sql"):
+            for name, text in re.findall(
+                r"^-- name: (\w+)$(.*?)(?=^-- name: |\Z)", file.read_text(), re.MULTILINE | re.DOTALL
+            ):
+                queries[name] = text.strip()
+    return queries
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Bring the file to the newest schema: `sql/migrations/NNNN_*.sql`, numbered; `user_version` is the last one."""
+    folder = resources.files("ci.store").joinpath("sql", "migrations")
+    migrations = sorted((int(file.name[:4]), file) for file in folder.iterdir() if file.name.endswith(".sql"))
+    if connection.execute("pragma user_version").fetchone()[0] == migrations[-1][0]:
+        return
+    connection.execute("begin immediate")  # of two services that start at once, one waits here
+    try:
+        version = connection.execute("pragma user_version").fetchone()[0]
+        if version > migrations[-1][0]:
+            raise CIError(f"the database has schema {version}, newer than this version knows ({migrations[-1][0]})")
+        for number, file in migrations:
+            if number > version:
+                for statement in _statements(file.read_text()):
+                    connection.execute(statement)
+                connection.execute(f"pragma user_version = {number}")
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Split a script into statements (`executescript` would commit the transaction that protects us)."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -1,0 +1,59 @@
+"""Events and connections in the database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ci.model.codec import from_json, to_json
+from ci.model.event import Event
+
+if TYPE_CHECKING:
+    from ci.model.connection import ConnectionState
+    from ci.store.database import Database
+
+
+class EventTable:
+    """Keeps `ci.ports.EventLog`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, event: Event, now: float) -> bool:
+        return bool(
+            self._database.execute(
+                "add_event",
+                connection=event.connection,
+                natural_key=event.natural_key,
+                type=event.type_name,
+                created_at=event.created_at,
+                received_at=now,
+                record=to_json(event),
+            )
+        )
+
+    def pending(self, now: float, limit: int = 100) -> list[tuple[int, Event]]:
+        rows = self._database.rows("new_events", now=now, limit=limit)
+        return [(row["id"], from_json(Event, row["record"])) for row in rows]
+
+    def next_retry_at(self) -> float | None:
+        row = self._database.row("next_retry_of_events")
+        return row["at"] if row else None
+
+    def end(self, event_id: int, outcome: str) -> None:
+        self._database.execute("end_event", id=event_id, outcome=outcome)
+
+    def postpone(self, event_id: int, retry_at: float, reason: str) -> None:
+        self._database.execute("postpone_event", id=event_id, retry_at=retry_at, reason=reason)
+
+
+class ConnectionTable:
+    """Keeps `ci.ports.ConnectionStates`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def set_state(self, name: str, state: ConnectionState, reason: str, now: float) -> None:
+        self._database.execute("set_connection_state", name=name, state=state, reason=reason, now=now)
+
+    def heard_from(self, name: str, now: float) -> None:
+        self._database.execute("touch_connection", name=name, now=now)

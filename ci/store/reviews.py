@@ -1,0 +1,60 @@
+"""The outbox: reviews on their way to a Gerrit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ci.model.codec import from_json, to_json
+from ci.model.vote import DueReview, Review
+
+if TYPE_CHECKING:
+    from ci.store.database import Database
+
+
+class ReviewTable:
+    """Keeps `ci.ports.Outbox`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, buildset_id: str, kind: str, review: Review, now: float) -> None:
+        self._database.execute(
+            "add_review", buildset_id=buildset_id, kind=kind, connection=review.connection, record=to_json(review),
+            now=now,
+        )  # fmt: skip
+
+    def due(self, now: float) -> tuple[DueReview, ...]:
+        return tuple(
+            DueReview(
+                id=row["id"],
+                buildset_id=row["buildset_id"],
+                kind=row["kind"],
+                review=from_json(Review, row["record"]),
+                interrupted=row["state"] == "sending",
+                attempts=row["attempts"],
+            )
+            for row in self._database.rows("due_reviews", now=now)
+        )
+
+    def next_retry_at(self) -> float | None:
+        row = self._database.row("next_retry_of_reviews")
+        return row["at"] if row else None
+
+    def claim(self, due: DueReview, now: float) -> None:
+        self._database.move("claim_review", "review", due.id, "pending -> sending", id=due.id, now=now)
+
+    def sent(self, due: DueReview, note: str, now: float) -> None:
+        self._database.move(
+            "sent_review", "review", due.id, "sending -> sent", reason=note, id=due.id, note=note, now=now
+        )
+
+    def drop(self, due: DueReview, note: str, now: float) -> None:
+        self._database.move(
+            "drop_review", "review", due.id, "sending -> dropped", reason=note, id=due.id, note=note, now=now
+        )
+
+    def postpone(self, due: DueReview, retry_at: float, note: str, now: float) -> None:
+        self._database.move(
+            "postpone_review", "review", due.id, "sending -> pending", reason=note, id=due.id, retry_at=retry_at,
+            note=note, now=now,
+        )  # fmt: skip

@@ -1,0 +1,76 @@
+-- name: add_buildset
+insert into buildsets (id, event_id, pipeline, connection, project, change_number, patchset, change, state, created_at)
+values (:id, :event_id, :pipeline, :connection, :project, :change_number, :patchset, :change, 'running', :now)
+
+-- name: end_buildset
+update buildsets set state = 'ended', result = :result, ended_at = :now where id = :id and state = 'running'
+
+-- name: buildset
+select * from buildsets where id = :id
+
+-- name: running_buildsets
+-- All of them, oldest first.
+select * from buildsets where state = 'running' order by created_at, id
+
+-- name: running_buildsets_of_change
+select * from buildsets
+where state = 'running' and connection = :connection and change_number = :change_number order by created_at
+
+-- name: latest_buildsets
+select * from buildsets order by created_at desc limit :limit
+
+-- name: builds_of_buildset
+select * from builds where buildset_id = :buildset_id order by rowid
+
+-- name: build
+select * from builds where id = :id
+
+-- name: builds_like
+-- A build by the beginning of its id.
+select * from builds where id >= :prefix and id < :prefix || 'g' limit 2
+
+-- name: open_builds
+-- What is not ended, in the order in which it was asked for.
+select * from builds where state <> 'ended' order by created_at, rowid
+
+-- name: latest_builds
+select builds.*, buildsets.change, buildsets.pipeline from builds join buildsets on buildsets.id = buildset_id
+where (:job is null or job_name = :job) and (:change_number is null or change_number = :change_number)
+order by builds.created_at desc, builds.rowid desc limit :limit
+
+-- name: add_build
+insert into builds (id, buildset_id, job_name, job, state, created_at)
+values (:id, :buildset_id, :job_name, :job, 'waiting', :now)
+
+-- name: lease_build
+update builds set state = 'starting', started_at = :now where id = :id and state = 'waiting'
+
+-- name: run_build
+update builds set state = 'running', pid = :pid, pid_start_time = :pid_start_time where id = :id and state = 'starting'
+
+-- name: retry_build
+update builds set state = 'waiting', attempt = attempt + 1, error = :error, pid = null, pid_start_time = null,
+  started_at = null
+where id = :id and state = :from_state
+
+-- name: end_build
+update builds set state = 'ended', result = :result, error = :error, failed_tests = :failed_tests, counts = :counts,
+  ended_at = :now, started_at = coalesce(started_at, :now)
+where id = :id and state = :from_state
+
+-- name: cancel_build
+-- Ask for the end of a build that has nodes; the executor sees to it.
+update builds set cancel_reason = :reason where id = :id and state in ('starting', 'running') and cancel_reason is null
+
+-- name: add_transition
+insert into transitions (at, noun, noun_id, from_state, to_state, reason)
+values (:at, :noun, :noun_id, :from_state, :to_state, :reason)
+
+-- name: transitions_of
+select at, noun, from_state, to_state, reason from transitions where noun_id = :noun_id order by id
+
+-- name: add_task_event
+insert or ignore into task_events (build_id, attempt, position, record) values (:build_id, :attempt, :position, :record)
+
+-- name: task_events
+select record from task_events where build_id = :build_id and attempt = :attempt order by position

@@ -1,0 +1,32 @@
+-- name: add_event
+-- A new event; nothing happens when its natural key is known.
+insert into events (connection, natural_key, type, created_at, received_at, record)
+values (:connection, :natural_key, :type, :created_at, :received_at, :record)
+on conflict (connection, natural_key) do nothing
+
+-- name: new_events
+-- What has not been acted on, oldest first.
+select id, record from events where state = 'new' and retry_at <= :now order by id limit :limit
+
+-- name: next_retry_of_events
+select min(retry_at) as at from events where state = 'new'
+
+-- name: end_event
+update events set state = 'done', outcome = :outcome where id = :id and state = 'new'
+
+-- name: postpone_event
+update events set retry_at = :retry_at, outcome = :reason where id = :id and state = 'new'
+
+-- name: count_new_events
+select count(*) as n from events where state = 'new'
+
+-- name: set_connection_state
+insert into connections (name, state, reason, since) values (:name, :state, :reason, :now)
+on conflict (name) do update set
+  since = case when state = :state then since else :now end, state = :state, reason = :reason
+
+-- name: touch_connection
+update connections set last_event_at = :now where name = :name
+
+-- name: connections
+select name, state, reason, since, last_event_at from connections order by name

@@ -1,0 +1,36 @@
+"""The store as the services see it: its tables, and transactions over all of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ci.store.buildsets import BuildsetTable
+from ci.store.database import Database
+from ci.store.events import ConnectionTable, EventTable
+from ci.store.reviews import ReviewTable
+from ci.store.views import Views
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+
+class SqliteStore:
+    """Keeps `ci.ports.Store` in one SQLite file, which is made when it is not there."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path)
+        self.events = EventTable(self._database)
+        self.connections = ConnectionTable(self._database)
+        self.buildsets = BuildsetTable(self._database)
+        self.outbox = ReviewTable(self._database)
+        self.views = Views(self._database)
+
+    def transaction(self) -> AbstractContextManager[None]:
+        return self._database.transaction()
+
+    def data_version(self) -> int:
+        return self._database.data_version()
+
+    def close(self) -> None:
+        self._database.close()

@@ -1,0 +1,110 @@
+"""What people look at: read-only views for the command line and the pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ci.model.build import Build
+from ci.model.change import Change
+from ci.model.codec import from_json
+from ci.store.buildsets import build_from_row
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ci.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionView:
+    """A connection and how it is doing; times in seconds since the epoch."""
+
+    name: str
+    state: str
+    reason: str
+    since: float
+    last_event_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BuildView:
+    """A build with the change and the pipeline that it ran for."""
+
+    build: Build
+    change: Change
+    pipeline: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """One step of the story of a build, buildset or review."""
+
+    at: float
+    noun: str
+    from_state: str
+    to_state: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewView:
+    """A review of a buildset and what became of it."""
+
+    kind: str
+    state: str
+    attempts: int
+    note: str
+    sent_at: float | None
+
+
+class Views:
+    """Read-only questions; none of them scans history."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def connections(self) -> tuple[ConnectionView, ...]:
+        return tuple(ConnectionView(**row) for row in self._database.rows("connections"))
+
+    def events_waiting(self) -> int:
+        row = self._database.row("count_new_events")
+        return row["n"] if row else 0
+
+    def leases(self) -> dict[str, str]:
+        """The ids of the builds that have nodes, by node id."""
+        return {row["node_id"]: row["build_id"] for row in self._database.rows("leases")}
+
+    def builds(
+        self, *, limit: int = 20, job: str | None = None, change_number: int | None = None
+    ) -> tuple[BuildView, ...]:
+        rows = self._database.rows("latest_builds", limit=limit, job=job, change_number=change_number)
+        return tuple(self._build_view(row) for row in rows)
+
+    def build(self, prefix: str) -> BuildView | None:
+        """A build by its id or the beginning of it; None when there is none or more than one."""
+        rows = self._database.rows("builds_like", prefix=prefix) if prefix else []
+        if len(rows) != 1:
+            return None
+        buildset = self._database.row("buildset", id=rows[0]["buildset_id"])
+        assert buildset is not None  # noqa: S101 - held by the foreign key
+        return BuildView(build_from_row(rows[0]), from_json(Change, buildset["change"]), buildset["pipeline"])
+
+    def buildset_ids(self, limit: int = 50) -> tuple[str, ...]:
+        return tuple(row["id"] for row in self._database.rows("latest_buildsets", limit=limit))
+
+    def steps(self, noun_id: str) -> tuple[StepView, ...]:
+        return tuple(StepView(**row) for row in self._database.rows("transitions_of", noun_id=noun_id))
+
+    def reviews(self, buildset_id: str) -> tuple[ReviewView, ...]:
+        rows = self._database.rows("reviews_of_buildset", buildset_id=buildset_id)
+        return tuple(
+            ReviewView(row["kind"], row["state"], row["attempts"], row["note"], row["sent_at"]) for row in rows
+        )
+
+    def task_events(self, build: Build) -> tuple[str, ...]:
+        rows = self._database.rows("task_events", build_id=build.id, attempt=build.attempt)
+        return tuple(row["record"] for row in rows)
+
+    def _build_view(self, row: Mapping[str, object]) -> BuildView:
+        return BuildView(build_from_row(row), from_json(Change, str(row["change"])), str(row["pipeline"]))
