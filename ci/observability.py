@@ -7,9 +7,15 @@ import sys
 from typing import TYPE_CHECKING
 
 import structlog
+from prometheus_client import Counter
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
+
+LOOP_FAILURES = Counter("powervm_ci_loop_failures_total", "Steps of a service loop that failed", ["loop"])
+EVENTS = Counter("powervm_ci_events_total", "Events received", ["connection", "type"])
+REVIEWS = Counter("powervm_ci_reviews_total", "Reviews, by what became of them", ["connection", "outcome"])
+BUILDS = Counter("powervm_ci_builds_total", "Builds ended, by result", ["job", "result"])
 
 
 def configure_logging(*, verbose: bool = False, json: bool = False) -> None:

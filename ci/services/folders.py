@@ -1,0 +1,47 @@
+"""Where things lie in the state folder; no path is ever made of a text from outside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ci.model.build import Build
+    from ci.model.change import Change
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """The state folder: `ci.db`, `git/` (mirrors), `builds/` (work of running builds) and `logs/` (published)."""
+
+    state: Path
+
+    @property
+    def database(self) -> Path:
+        return self.state / "ci.db"
+
+    @property
+    def mirrors(self) -> Path:
+        return self.state / "git"
+
+    @property
+    def logs(self) -> Path:
+        return self.state / "logs"
+
+    @property
+    def lock(self) -> Path:
+        return self.state / "serve.lock"
+
+    def build(self, build: Build) -> Path:
+        """The folder of one attempt at a build."""
+        return self.state / "builds" / build.id / str(build.attempt)
+
+    def build_logs(self, build: Build, change: Change, pipeline: str) -> Path:
+        """The published folder of one attempt, in OpenStack's layout: shard/change/patch set/pipeline/job/build.
+
+        Pipelines and jobs have names that the site's schema has checked.
+        """
+        suffix = "" if build.attempt == 1 else f"-{build.attempt}"
+        place = f"{change.number % 100:02}/{change.number}/{change.patchset}/{pipeline}/{build.job.name}"
+        return self.logs / place / f"{build.id[:10]}{suffix}"

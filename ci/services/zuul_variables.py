@@ -1,0 +1,72 @@
+"""The `zuul` variable that playbooks see, as Zuul documents it (docs: Job Content, Zuul Variables): pure."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ci.model.build import Build
+from ci.model.change import Change
+
+if TYPE_CHECKING:
+    from ci.model.build import PreparedProject
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one attempt at a build runs for."""
+
+    build: Build
+    change: Change
+    pipeline: str
+    tenant: str
+
+
+def zuul_variables(run: Run, projects: tuple[PreparedProject, ...]) -> dict[str, Any]:
+    """Return `zuul.*` for one attempt, but for `zuul.executor`; the change's own project comes first in `projects`."""
+    change, build = run.change, run.build
+    own = _project(projects[0])
+    item = {
+        "project": {key: own[key] for key in ("name", "short_name", "canonical_hostname", "canonical_name", "src_dir")},
+        "branch": change.branch,
+        "change": str(change.number),
+        "patchset": str(change.patchset),
+        "change_url": change.url,
+        "topic": change.topic,
+    }
+    return item | {
+        "build": build.id,
+        "buildset": build.buildset_id,
+        "ref": change.ref,
+        "pipeline": run.pipeline,
+        "tenant": run.tenant,
+        "job": build.job.name,
+        "voting": build.job.voting,
+        "attempt": build.attempt,
+        "max_attempts": build.job.attempts,
+        "timeout": build.job.timeout_seconds,
+        "post_timeout": build.job.post_timeout_seconds,
+        "override_checkout": None,
+        "message": base64.b64encode(change.message.encode()).decode(),
+        "commit_id": change.revision,
+        "projects": {project.canonical_name: _project(project) for project in projects},
+        "items": [item],
+        "artifacts": [],
+        "child_jobs": [],
+        "playbook_context": {},
+    }
+
+
+def _project(project: PreparedProject) -> dict[str, Any]:
+    return {
+        "name": project.name,
+        "short_name": project.name.rsplit("/", 1)[-1],
+        "canonical_hostname": project.canonical_hostname,
+        "canonical_name": project.canonical_name,
+        "src_dir": f"src/{project.canonical_name}",
+        "required": project.required,
+        "checkout": project.checkout,
+        "checkout_description": "zuul branch",
+        "commit": project.commit,
+    }
