@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ci.model.event import Event
     from ci.model.job import NodeRequest
     from ci.model.node import Node
+    from ci.model.views import BuildView, ConnectionView, ReviewView, StepView, FailureElsewhere
     from ci.model.vote import DueReview, Review, ReviewReceipt
 
 
@@ -217,4 +218,46 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of what the calling thread holds."""
+        ...
+
+
+class Views(Protocol):
+    """Read-only questions for the command line and the pages; the cost of none grows with history."""
+
+    def connections(self) -> tuple[ConnectionView, ...]: ...
+
+    def events_waiting(self) -> int: ...
+
+    def leases(self) -> dict[str, str]:
+        """The ids of the builds that have nodes, by node id."""
+        ...
+
+    def builds(
+        self, *, limit: int = 20, job: str | None = None, change_number: int | None = None
+    ) -> tuple[BuildView, ...]:
+        """The latest builds, newest first."""
+        ...
+
+    def build(self, prefix: str) -> BuildView | None:
+        """A build by its id or the beginning of it; None when there is none or more than one."""
+        ...
+
+    def buildset_ids(self, limit: int = 50) -> tuple[str, ...]: ...
+
+    def ended_buildset_ids(self, limit: int = 20) -> tuple[str, ...]:
+        """The latest buildsets that have ended, newest first."""
+        ...
+
+    def steps(self, noun_id: str) -> tuple[StepView, ...]: ...
+
+    def reviews(self, buildset_id: str) -> tuple[ReviewView, ...]: ...
+
+    def failures_elsewhere(
+        self, view: BuildView, tests: Sequence[str], limit: int = 20
+    ) -> tuple[FailureElsewhere, ...]:
+        """The latest failures of these tests in builds of other changes, among the latest builds with failed tests."""
+        ...
+
+    def task_events(self, build: Build) -> tuple[str, ...]:
+        """The tasks of the build's latest attempt, one JSON text each, in order."""
         ...

@@ -1,65 +1,27 @@
-"""What people look at: read-only views for the command line and the pages."""
+"""Read-only views of the database, for the command line and the pages."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
-from ci.model.build import Build
 from ci.model.change import Change
 from ci.model.codec import from_json
+from ci.model.views import BuildView, ConnectionView, ReviewView, StepView, FailureElsewhere
+from ci.model.vote import Review
 from ci.store.buildsets import build_from_row
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from ci.model.build import Build
     from ci.store.database import Database
 
-
-@dataclass(frozen=True, slots=True)
-class ConnectionView:
-    """A connection and how it is doing; times in seconds since the epoch."""
-
-    name: str
-    state: str
-    reason: str
-    since: float
-    last_event_at: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class BuildView:
-    """A build with the change and the pipeline that it ran for."""
-
-    build: Build
-    change: Change
-    pipeline: str
-
-
-@dataclass(frozen=True, slots=True)
-class StepView:
-    """One step of the story of a build, buildset or review."""
-
-    at: float
-    noun: str
-    from_state: str
-    to_state: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewView:
-    """A review of a buildset and what became of it."""
-
-    kind: str
-    state: str
-    attempts: int
-    note: str
-    sent_at: float | None
+SEARCHED_BUILDS = 200
 
 
 class Views:
-    """Read-only questions; none of them scans history."""
+    """Keeps `ci.ports.Views`: read-only questions, none of which scans history."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -96,10 +58,29 @@ class Views:
     def steps(self, noun_id: str) -> tuple[StepView, ...]:
         return tuple(StepView(**row) for row in self._database.rows("transitions_of", noun_id=noun_id))
 
+    def ended_buildset_ids(self, limit: int = 20) -> tuple[str, ...]:
+        return tuple(row["id"] for row in self._database.rows("latest_ended_buildsets", limit=limit))
+
     def reviews(self, buildset_id: str) -> tuple[ReviewView, ...]:
         rows = self._database.rows("reviews_of_buildset", buildset_id=buildset_id)
+        return tuple(_review_view(row) for row in rows)
+
+    def failures_elsewhere(
+        self, view: BuildView, tests: Sequence[str], limit: int = 20
+    ) -> tuple[FailureElsewhere, ...]:
+        rows = self._database.rows(
+            "failures_of_tests",
+            tests=json.dumps(tests),
+            connection=view.change.connection,
+            change_number=view.change.number,
+            searched=SEARCHED_BUILDS,
+            limit=limit,
+        )
         return tuple(
-            ReviewView(row["kind"], row["state"], row["attempts"], row["note"], row["sent_at"]) for row in rows
+            FailureElsewhere(
+                row["test"], row["build_id"], row["job_name"], from_json(Change, row["change"]), row["ended_at"]
+            )
+            for row in rows
         )
 
     def task_events(self, build: Build) -> tuple[str, ...]:
@@ -108,3 +89,8 @@ class Views:
 
     def _build_view(self, row: Mapping[str, object]) -> BuildView:
         return BuildView(build_from_row(row), from_json(Change, str(row["change"])), str(row["pipeline"]))
+
+
+def _review_view(row: Mapping[str, Any]) -> ReviewView:
+    labels = from_json(Review, row["record"]).labels
+    return ReviewView(row["kind"], row["state"], row["attempts"], row["note"], row["sent_at"], labels)

@@ -19,6 +19,22 @@ where state = 'running' and connection = :connection and change_number = :change
 -- name: latest_buildsets
 select * from buildsets order by created_at desc limit :limit
 
+-- name: latest_ended_buildsets
+select id from buildsets where state = 'ended' order by ended_at desc limit :limit
+
+-- name: failures_of_tests
+-- The same tests in builds of other changes, latest first, among the last `searched` builds that had failed tests.
+select test.value ->> 'name' as test, failed.id as build_id, failed.job_name, failed.ended_at, buildsets.change
+from (
+  select id, buildset_id, job_name, ended_at, failed_tests from builds where failed_tests <> '[]'
+  order by ended_at desc limit :searched
+) as failed
+join buildsets on buildsets.id = failed.buildset_id
+join json_each(failed.failed_tests) as test
+where test.value ->> 'name' in (select value from json_each(:tests))
+  and (buildsets.connection <> :connection or buildsets.change_number <> :change_number)
+order by failed.ended_at desc limit :limit
+
 -- name: builds_of_buildset
 select * from builds where buildset_id = :buildset_id order by rowid
 

@@ -46,6 +46,7 @@ create table buildsets (
 -- A pipeline tests a change once at a time: this index is the lock.
 create unique index buildsets_running on buildsets (pipeline, connection, change_number) where state = 'running';
 create index buildsets_created on buildsets (created_at);
+create index buildsets_ended on buildsets (ended_at) where state = 'ended';
 
 -- One job of a buildset, with its latest attempt.
 --   waiting (for nodes) -> starting (nodes leased, source being prepared) -> running (pid) -> ended
@@ -71,6 +72,7 @@ create table builds (
 ) strict;
 create index builds_open on builds (created_at) where state <> 'ended';
 create index builds_created on builds (created_at);
+create index builds_with_failed_tests on builds (ended_at) where failed_tests <> '[]';
 
 -- Nodes in use: a row is the lock.
 create table leases (
