@@ -60,7 +60,7 @@ def result_review(pipeline: Pipeline, buildset: Buildset, result: Result, links:
     reporters = [r for r in reporters_for(pipeline, result) if r.connection == buildset.change.connection]
     if not reporters:
         return None
-    labels = {} if result in INFRASTRUCTURE_RESULTS else dict(reporters[0].labels)
+    labels: dict[str, int] = {} if result in INFRASTRUCTURE_RESULTS else dict(reporters[0].labels)
     marker = f"{links.buildset(buildset.id)}\n"
     return _review(buildset, labels, _message(pipeline, buildset, result, links), marker)
 

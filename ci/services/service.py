@@ -1,0 +1,100 @@
+"""The whole service in one process: a thread for each connection and for each loop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from ci.observability import get_logger
+from ci.ports import Store
+from ci.services.executor import Executor
+from ci.services.listener import Listener
+from ci.services.loop import run_loop
+from ci.services.node_allocator import NodeAllocator
+from ci.services.pulse import Pulse
+from ci.services.reporter import Reporter
+from ci.services.scheduler import Scheduler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+STOP_SECONDS = 10.0
+
+
+class Server(Protocol):
+    """The pages: started before all else, so that the links of a vote always open."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the service is made of."""
+
+    store: Store
+    listeners: Sequence[Listener]
+    scheduler: Scheduler
+    node_allocator: NodeAllocator
+    executor: Executor
+    reporter: Reporter
+    web: Server
+    pulse: Pulse
+
+
+class Service:
+    """Runs until it is told to stop; builds that run then go on, and the next start adopts them."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._stop = threading.Event()
+        self._log = get_logger("service")
+
+    def run(self, started: Callable[[], None], stop: threading.Event) -> None:
+        """Start everything, call `started` once the pages answer, and return some time after `stop` is set."""
+        parts = self._parts
+        parts.web.start()
+        started()
+        loops = {
+            "scheduler": parts.scheduler.step,
+            "node_allocator": parts.node_allocator.step,
+            "executor": parts.executor.step,
+            "reporter": parts.reporter.step,
+            "watcher": _Watcher(parts.store, parts.pulse).step,
+        }
+        threads = [self._thread(name, run_loop, name, step, parts.pulse, self._stop) for name, step in loops.items()]
+        threads += [self._thread("listener", listener.run, self._stop) for listener in parts.listeners]
+        stop.wait()
+        self._log.info("stopping", action="service.stopping")
+        self._stop.set()
+        parts.pulse.beat()
+        parts.executor.stop()
+        for thread in threads:
+            thread.join(STOP_SECONDS)
+        parts.web.stop()
+        self._log.info("stopped", action="service.stopped")
+
+    def _thread(self, name: str, target: Callable[..., None], *arguments: object) -> threading.Thread:
+        thread = threading.Thread(target=target, args=arguments, name=name, daemon=True)
+        thread.start()
+        return thread
+
+
+class _Watcher:
+    """Wakes the loops when another process (an operator's command) has written to the database."""
+
+    def __init__(self, store: Store, pulse: Pulse) -> None:
+        self._store = store
+        self._pulse = pulse
+        self._seen = 0
+
+    def step(self) -> float:
+        version = self._store.data_version()
+        if version != self._seen:
+            self._seen = version
+            self._pulse.beat()
+        return 1.0

@@ -1,0 +1,114 @@
+"""The verdict on a buildset and the words of its review."""
+
+import pytest
+
+from ci.model.build import FailedTest, Result, ResultCounts
+from ci.model.pipeline import Messages, Pipeline, Reporter
+from ci.services.reporting import Links, duration, result_review, start_review, verdict
+from tests.fakes.records import buildset, change, ended
+
+LINKS = Links("https://ci.example.org", "https://wiki.example.org/PowerVM_CI", "recheck")
+PIPELINE = Pipeline(
+    "check",
+    success=(Reporter("gerrit", (("Verified", 1),)),),
+    failure=(Reporter("gerrit", (("Verified", -1),)),),
+    messages=Messages(success="Build succeeded (check pipeline).", failure="Build failed (check pipeline)."),
+)
+
+
+@pytest.mark.parametrize(
+    ("results", "expected"),
+    [
+        (["SUCCESS", "SUCCESS"], Result.SUCCESS),
+        (["SUCCESS", "FAILURE"], Result.FAILURE),
+        (["TIMED_OUT", "SUCCESS"], Result.FAILURE),
+        (["POST_FAILURE", "SUCCESS"], Result.FAILURE),
+        (["NODE_FAILURE", "SUCCESS"], Result.NODE_FAILURE),
+        (["ERROR", "SUCCESS"], Result.ERROR),
+        (["RETRY_LIMIT", "FAILURE"], Result.FAILURE),
+        (["MERGE_CONFLICT", "CANCELED"], Result.MERGE_CONFLICT),
+    ],
+)
+def test_verdict(results, expected):
+    builds = tuple(ended(f"b{n}", f"job{n}", result) for n, result in enumerate(results))
+    assert verdict(builds) is expected
+
+
+def test_a_non_voting_job_has_no_say():
+    assert verdict((ended("b1", "a", "SUCCESS"), ended("b2", "b", "FAILURE", voting=False))) is Result.SUCCESS
+
+
+def test_success_votes_and_says_each_job_in_the_parsed_form():
+    review = result_review(
+        PIPELINE,
+        buildset(
+            ended("b1", "nova-in-tree", "SUCCESS", seconds=3723),
+            ended("b2", "nova-out-of-tree", "SUCCESS", voting=False),
+        ),
+        Result.SUCCESS,
+        LINKS,
+    )
+    lines = review.message.splitlines()
+    assert review.labels == {"Verified": 1}
+    assert lines[0] == "Build succeeded (check pipeline)."
+    assert lines[1] == "https://ci.example.org/buildset/s1"
+    assert "recheck" in lines[2]
+    assert "https://wiki.example.org/PowerVM_CI" in lines[2]
+    assert "- nova-in-tree https://ci.example.org/build/b1 : SUCCESS in 1h 02m 03s" in lines
+    assert "- nova-out-of-tree https://ci.example.org/build/b2 : SUCCESS in 1m 02s (non-voting)" in lines
+    assert (review.number, review.patchset) == (change().number, change().patchset)
+
+
+def test_failure_names_the_first_failed_tests_and_counts_the_rest():
+    tests = tuple(FailedTest(f"tempest.api.compute.test_{n}") for n in range(7))
+    broken = ended("b1", "nova-in-tree", "FAILURE", failed_tests=tests, counts=ResultCounts(24, 7, 2))
+    review = result_review(
+        PIPELINE, buildset(broken, ended("b2", "nova-out-of-tree", "SUCCESS")), Result.FAILURE, LINKS
+    )
+    assert review.labels == {"Verified": -1}
+    assert "nova-in-tree: 7 of 31 tests failed:" in review.message
+    assert "tempest.api.compute.test_4" in review.message
+    assert "tempest.api.compute.test_5" not in review.message
+    assert "and 2 more" in review.message
+
+
+def test_a_failure_without_tests_says_what_broke():
+    broken = ended("b1", "nova-in-tree", "FAILURE", error="run: nova-compute did not start")
+    review = result_review(PIPELINE, buildset(broken), Result.FAILURE, LINKS)
+    assert "nova-in-tree: run: nova-compute did not start" in review.message
+
+
+@pytest.mark.parametrize("result", ["NODE_FAILURE", "RETRY_LIMIT", "ERROR"])
+def test_a_fault_of_the_ci_never_votes(result):
+    review = result_review(PIPELINE, buildset(ended("b1", "nova-in-tree", result)), Result(result), LINKS)
+    assert review.labels == {}
+    assert "not the patch" in review.message
+
+
+def test_a_canceled_buildset_and_a_merge_conflict_say_nothing():
+    for result in (Result.CANCELED, Result.MERGE_CONFLICT):
+        assert result_review(PIPELINE, buildset(ended("b1", "a", result)), result, LINKS) is None
+
+
+def test_only_the_change_s_own_gerrit_hears_of_it():
+    elsewhere = change(connection="other")
+    ended_set = buildset(ended("b1", "a", "SUCCESS"), about=elsewhere)
+    assert result_review(PIPELINE, ended_set, Result.SUCCESS, LINKS) is None
+
+
+def test_start_and_result_reviews_can_be_told_apart_in_gerrit():
+    pipeline = Pipeline("check", start=(Reporter("gerrit"),), success=PIPELINE.success)
+    one = buildset(ended("b1", "a", "SUCCESS"))
+    start, result = start_review(pipeline, one, LINKS), result_review(pipeline, one, Result.SUCCESS, LINKS)
+    assert start.marker in start.message
+    assert result.marker in result.message
+    assert start.marker not in result.message
+    assert result.marker not in start.message + "\n"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0m 00s"), (59.6, "1m 00s"), (62, "1m 02s"), (3723, "1h 02m 03s"), (360000, "100h 00m 00s")],
+)
+def test_duration(seconds, text):
+    assert duration(seconds) == text
