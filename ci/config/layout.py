@@ -1,0 +1,187 @@
+"""The layout: all that the site defines, and the jobs that it calls for when a change comes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from ci.config.freeze import FreezeError, collect, deep_update, draft
+from ci.model.regex import Regex, regex_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ci.config.freeze import Draft
+    from ci.config.jobs import JobDefinition, ProjectDefinition
+    from ci.config.language import Language
+    from ci.config.tenant import Tenant, TenantProject
+    from ci.model.change import Change
+    from ci.model.job import FrozenJob, Nodeset
+    from ci.model.pipeline import Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class JobSelection:
+    """The jobs for a change, and one line for each job that is not wanted, and why.
+
+    `errors` are there when the definitions of a wanted job contradict each other: then no job runs, as in Zuul, and
+    `why_not` ends with them.
+    """
+
+    jobs: tuple[FrozenJob, ...] = ()
+    why_not: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _ProjectPipeline:
+    jobs: dict[str, list[JobDefinition]] = field(default_factory=dict)
+    variables: dict[str, Any] = field(default_factory=dict)
+    present: bool = False
+
+    def update(self, lists: tuple[JobDefinition, ...]) -> None:
+        self.present = True
+        for definition in lists:
+            known = self.jobs.setdefault(definition.name, [])
+            if definition not in known:
+                known.append(definition)
+
+
+class Layout:
+    """What the site defines; never changes once made."""
+
+    def __init__(self, language: Language, tenant: Tenant) -> None:
+        self.tenant = tenant
+        self.pipelines: dict[str, Pipeline] = language.pipelines
+        self.nodesets: dict[str, Nodeset] = language.nodesets
+        self.semaphores: dict[str, int] = language.semaphores
+        self.jobs = language.jobs
+        self._templates = language.templates
+        self._projects = _by_project(language.projects, tenant)
+
+    def project_names(self, connection: str) -> tuple[str, ...]:
+        """Return the tenant's projects of one connection."""
+        return tuple(project.name for project in self.tenant.projects if project.connection == connection)
+
+    def select_jobs(self, pipeline: str, change: Change) -> JobSelection:
+        """Return the jobs that a change gets in a pipeline.
+
+        Files that are not known call for every job, as a change without files does: better a run too many.
+        """
+        project = self.tenant.project(change.connection, change.project)
+        if project is None:
+            return JobSelection(why_not=(f"{change.project} is not a project of the tenant",))
+        wanted = self._project_pipeline(project, pipeline, change.branch)
+        if wanted is None:
+            return JobSelection(
+                why_not=(f"{change.project} has no jobs in the pipeline {pipeline} on {change.branch}",)
+            )
+        jobs: list[FrozenJob] = []
+        why_not: list[str] = []
+        errors: list[str] = []
+        for name in wanted.jobs:
+            try:
+                frozen = self._freeze(name, wanted, change.branch)
+            except FreezeError as error:
+                errors.append(str(error))
+                continue
+            if reason := _not_wanted(frozen, change):
+                why_not.append(f"{name}: {reason}")
+            elif problem := _not_runnable(frozen):
+                errors.append(f"{name}: {problem}")
+            elif isinstance(frozen, str):
+                continue
+            else:
+                jobs.append(frozen.job)
+                if change.files is None and (frozen.files or frozen.irrelevant_files):
+                    why_not.append(f"{name} runs: the changed files are not known")
+        return JobSelection(() if errors else tuple(jobs), (*why_not, *errors), tuple(errors))
+
+    def trial_freeze(self) -> Iterator[tuple[str, JobDefinition]]:
+        """Freeze every job of every project on the branches that the site names, and yield what goes wrong."""
+        branches = _named_branches(self.jobs, self._projects)
+        projects = {project.canonical_name: project for project in self.tenant.projects}
+        for canonical_name in self._projects:
+            for pipeline in self.pipelines:
+                for branch in branches:
+                    wanted = self._project_pipeline(projects[canonical_name], pipeline, branch)
+                    yield from self._trial(wanted, branch) if wanted else ()
+
+    def _trial(self, wanted: _ProjectPipeline, branch: str) -> Iterator[tuple[str, JobDefinition]]:
+        for name, lines in wanted.jobs.items():
+            try:
+                frozen = self._freeze(name, wanted, branch)
+            except FreezeError as error:
+                yield str(error), error.definition
+                continue
+            if problem := _not_runnable(frozen):
+                yield f"{name}: {problem}", lines[0]
+
+    def _project_pipeline(self, project: TenantProject, pipeline: str, branch: str) -> _ProjectPipeline | None:
+        wanted = _ProjectPipeline()
+        for section in self._projects.get(project.canonical_name, ()):
+            if not section.matches_branch(branch):
+                continue
+            for name in dict.fromkeys(section.templates):
+                for template in self._templates.get(name, ()):
+                    if pipeline in template.pipelines:
+                        wanted.update(template.pipelines[pipeline])
+                        wanted.variables = deep_update(wanted.variables, template.section.vars)
+            wanted.variables = deep_update(wanted.variables, section.section.vars)
+            if pipeline in section.pipelines:
+                wanted.update(section.pipelines[pipeline])
+        return wanted if wanted.present else None
+
+    def _freeze(self, name: str, wanted: _ProjectPipeline, branch: str) -> Draft | str:
+        """Return the frozen job, or why it is not for this branch."""
+        definitions = collect(self.jobs, name, branch, self.tenant.default_parent)
+        if not definitions:
+            return f"no definition of it matches the branch {branch}"
+        lines = [line for line in wanted.jobs[name] if line.matches_branch(branch)]
+        frozen = draft(name, definitions, self.nodesets, self.tenant)
+        frozen.job = replace(frozen.job, variables=deep_update(wanted.variables, frozen.job.variables))
+        for line in lines:
+            frozen.apply(line)
+        return frozen if lines else f"the project's pipeline does not list it for the branch {branch}"
+
+
+def _not_wanted(frozen: Draft | str, change: Change) -> str | None:
+    return frozen if isinstance(frozen, str) else frozen.skipped_by_files(change.files)
+
+
+def _not_runnable(frozen: Draft | str) -> str | None:
+    if isinstance(frozen, str):
+        return None
+    if frozen.abstract:
+        return "an abstract job cannot run itself, only its children can"
+    if not frozen.job.run:
+        return "the job has no `run` playbook"
+    return None
+
+
+def _by_project(sections: list[ProjectDefinition], tenant: Tenant) -> dict[str, list[ProjectDefinition]]:
+    """Sort project sections by canonical name: those with the plain name first, then those by expression."""
+    result: dict[str, list[ProjectDefinition]] = {}
+    by_regex: dict[str, list[ProjectDefinition]] = {}
+    for section in sections:
+        if section.name.startswith("^"):
+            by_regex.setdefault(section.name, []).append(section)
+            continue
+        for project in tenant.find(section.name)[:1]:
+            result.setdefault(project.canonical_name, []).append(section)
+    for pattern, matching in by_regex.items():
+        if regex_problem(pattern) is None:
+            for project in tenant.matching(Regex(pattern)):
+                result.setdefault(project.canonical_name, []).extend(matching)
+    return result
+
+
+def _named_branches(jobs: dict[str, list[JobDefinition]], projects: dict[str, list[ProjectDefinition]]) -> list[str]:
+    lines = [line for sections in projects.values() for s in sections for p in s.pipelines.values() for line in p]
+    everything = [definition for variants in jobs.values() for definition in variants] + lines
+    patterns = [regex.pattern for definition in everything for regex in definition.section.branches]
+    patterns += [regex.pattern for sections in projects.values() for s in sections for regex in s.branches]
+    plain = {pattern.strip("^$").replace("\\", "") for pattern in patterns}
+    return sorted(
+        {"master", *(name for name in plain if name.replace("/", "").replace("-", "").replace(".", "").isalnum())}
+    )

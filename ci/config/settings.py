@@ -1,0 +1,218 @@
+"""Settings: the Gerrit connections and the CI's own section of `zuul.conf`."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ci.config.reading import suggestion
+from ci.errors import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ci.config.ini_marks import IniSection
+
+OWN_SECTION = "powervm-ci"
+CONNECTION_PREFIX = "connection "
+# Keys of Zuul's gerrit connections that have no effect here; the file may be shared with a Zuul cluster.
+IGNORED_CONNECTION_KEYS = frozenset(
+    {"auth_type", "git_over_ssh", "gitweb_url_template", "max_dependencies", "replication_delay"}
+)
+REFUSED_CONNECTION_KEYS = {
+    "kafka_": "events come from the ssh stream alone",
+    "aws_kinesis_": "events come from the ssh stream alone",
+    "gcloud_pubsub_": "events come from the ssh stream alone",
+    "stream_events": "events come from the ssh stream alone: remove the key",
+}
+
+
+def setting(description: str, *, default: Any = dataclasses.MISSING, secret: bool = False) -> Any:
+    """Declare a setting with the text that describes it; one without a default must be given."""
+    metadata = {"description": description}
+    if default is dataclasses.MISSING:
+        return field(metadata=metadata, repr=not secret)
+    return field(default=default, metadata=metadata, repr=not secret)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GerritSettings:
+    """One `[connection NAME]` of the driver gerrit; the keys are Zuul's own."""
+
+    name: str
+    known_hosts: Path
+    server: str = setting("host name of the Gerrit server")
+    user: str = setting("account to log in with; its own events start nothing")
+    sshkey: Path = setting("private key of that account")
+    port: int = setting("ssh port", default=29418)
+    ssh_server: str = setting("host name for ssh, when it is another one (default: server)", default="")
+    canonical_hostname: str = setting("host in the canonical names of the projects (default: server)", default="")
+    baseurl: str = setting("address of the web interface (default: https://SERVER)", default="")
+    keepalive: int = setting("seconds between keepalives on the ssh link; 0 for none", default=60)
+    password: str | None = setting("HTTP password of the account, for the REST interface", default=None, secret=True)
+    verify_ssl: bool = setting("whether the certificate of baseurl is checked", default=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The section `[powervm-ci]`, and the connections; relative paths are meant from the folder of the file."""
+
+    name: str = setting("name of this CI in comments", default="PowerVM CI")
+    ci_page_url: str | None = setting("page about this CI; every comment links it", default=None)
+    root_url: str | None = setting("public address of the web pages, for links (default: listen address)", default=None)
+    listen_address: str = setting("address that the web pages listen on", default="127.0.0.1")
+    port: int = setting("port that the web pages listen on; 0 for any free one", default=8080)
+    state_dir: Path = setting("database, logs, git mirrors, build folders", default=Path("/var/lib/powervm-ci"))
+    known_hosts: Path = setting("known_hosts file with the Gerrit servers", default=Path("~/.ssh/known_hosts"))
+    node_private_key: Path | None = setting(
+        "private key for the nodes (default: private_key_file of [executor])", default=None
+    )
+    tenant_config: Path = setting("tenant file (default: that of [scheduler])", default=Path("jobs/tenant.yaml"))
+    nodepool_config: Path = setting("nodepool's file", default=Path("nodepool/nodepool.yaml"))
+    log_days: int = setting("days for which logs are kept", default=30)
+    gerrits: Mapping[str, GerritSettings] = field(default_factory=dict)
+
+    @property
+    def public_url(self) -> str:
+        """The address that links in comments begin with, without a slash at the end."""
+        return (self.root_url or f"http://{self.listen_address}:{self.port}").rstrip("/")
+
+
+def documented_settings(kind: type[Settings | GerritSettings]) -> dict[str, str]:
+    """Return the description of each setting that can be written in the file."""
+    return {item.name: item.metadata["description"] for item in dataclasses.fields(kind) if item.metadata}
+
+
+class SettingsReader:
+    """Reads settings out of the sections of an INI file; `folder` is where relative paths start."""
+
+    def __init__(self, path: str, folder: Path, findings: list[Finding]) -> None:
+        self._path, self._folder, self._findings = path, folder, findings
+
+    def read(self, sections: Mapping[str, IniSection]) -> Settings | None:
+        """Return the settings; None when there are errors, which are then reported."""
+        before = len(self._findings)
+        values = self._own(sections)
+        known_hosts = values.get("known_hosts", self._resolved(Path("~/.ssh/known_hosts")))
+        gerrits: dict[str, GerritSettings] = {}
+        for title, section in sections.items():
+            if title.startswith(CONNECTION_PREFIX):
+                read = self._connection(section, known_hosts)
+                if read:
+                    gerrits[read.name] = read
+        if not gerrits and len(self._findings) == before:
+            self._report((0, 0), "no Gerrit connection", "add a section such as [connection opendev]")
+        if len(self._findings) > before:
+            return None
+        return Settings(**values, gerrits=gerrits)
+
+    def _own(self, sections: Mapping[str, IniSection]) -> dict[str, Any]:
+        own = sections.get(OWN_SECTION)
+        values = self._fields(Settings, own, documented_settings(Settings)) if own else {}
+        for option, section_name, key in (
+            ("node_private_key", "executor", "private_key_file"),
+            ("tenant_config", "scheduler", "tenant_config"),
+        ):
+            zuul = sections.get(section_name)
+            if option not in values and zuul and zuul.values.get(key):
+                values[option] = Path(zuul.values[key])
+        for item in dataclasses.fields(Settings):
+            value = values.get(item.name, item.default)
+            if isinstance(value, Path):
+                values[item.name] = self._resolved(value)
+        for key in ("root_url", "ci_page_url"):
+            if own and key in values:
+                self._check_url(own, key)
+        return values
+
+    def _connection(self, section: IniSection, known_hosts: Path) -> GerritSettings | None:
+        name = section.name.removeprefix(CONNECTION_PREFIX).strip()
+        driver = section.values.get("driver")
+        if driver != "gerrit":
+            place = section.value_places.get("driver", section.place)
+            what = f"the driver {driver!r} is not run by this engine" if driver else "`driver` is missing"
+            self._report(place, what, "driver=gerrit is the only one")
+            return None
+        before = len(self._findings)
+        values = self._fields(GerritSettings, section, documented_settings(GerritSettings))
+        for item in dataclasses.fields(GerritSettings):
+            if item.metadata and item.default is dataclasses.MISSING and item.name not in section.values:
+                self._report(section.place, f"`{item.name}` is missing in [{section.name}]", "add it")
+        if "baseurl" in values:
+            self._check_url(section, "baseurl")
+        if len(self._findings) > before:
+            return None
+        server = values["server"]
+        values["sshkey"] = self._resolved(values["sshkey"])
+        values["baseurl"] = (values.get("baseurl") or f"https://{server}").rstrip("/")
+        for key in ("ssh_server", "canonical_hostname"):
+            values[key] = values.get(key) or server
+        return GerritSettings(name=name, known_hosts=known_hosts, **values)
+
+    def _fields(self, kind: type[Any], section: IniSection, known: Mapping[str, str]) -> dict[str, Any]:
+        types = {item.name: str(item.type) for item in dataclasses.fields(kind)}
+        values: dict[str, Any] = {}
+        for key, text in section.values.items():
+            if key not in known:
+                self._unknown(kind, section, key, known)
+                continue
+            if not text:
+                self._report(section.value_places[key], f"`{key}` is empty", "give it a value or remove the line")
+                continue
+            try:
+                values[key] = _CONVERTERS[types[key].partition(" |")[0]](text)
+            except ValueError as error:
+                self._report(section.value_places[key], f"`{key}` {error}")
+                continue
+            if isinstance(values[key], int) and not _in_range(key, values[key]):
+                self._report(section.value_places[key], f"`{key}` is out of range: {text}")
+        return values
+
+    def _unknown(self, kind: type[Any], section: IniSection, key: str, known: Mapping[str, str]) -> None:
+        if kind is GerritSettings and (key == "driver" or key in IGNORED_CONNECTION_KEYS):
+            return
+        for prefix, reason in REFUSED_CONNECTION_KEYS.items():
+            if kind is GerritSettings and key.startswith(prefix):
+                self._report(section.key_places[key], f"`{key}`: Zuul knows this key, this engine does not", reason)
+                return
+        message = f"unknown key `{key}` in [{section.name}]"
+        self._report(section.key_places[key], message, suggestion(key, known))
+
+    def _check_url(self, section: IniSection, key: str) -> None:
+        parts = urlsplit(section.values[key])
+        if parts.scheme not in {"http", "https"} or not parts.netloc:
+            hint = "for example: https://ci.example.com"
+            self._report(section.value_places[key], f"`{key}` is not a web address", hint)
+
+    def _resolved(self, path: Path) -> Path:
+        return self._folder / path.expanduser()
+
+    def _report(self, place: tuple[int, int], message: str, hint: str = "") -> None:
+        self._findings.append(Finding(self._path, *place, message, hint))
+
+
+def _in_range(key: str, value: int) -> bool:
+    return 0 <= value <= 65535 if key == "port" else value >= 0
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        message = f"must be a whole number, not {text!r}"
+        raise ValueError(message) from None
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() in {"1", "on", "yes", "true"}:
+        return True
+    if text.lower() in {"0", "off", "no", "false"}:
+        return False
+    message = f"must be true or false, not {text!r}"
+    raise ValueError(message)
+
+
+_CONVERTERS: dict[str, Callable[[str], Any]] = {"str": str, "int": _integer, "bool": _boolean, "Path": Path}

@@ -1,0 +1,167 @@
+"""The site: all its files read and checked as one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ci.config.ini_marks import load_ini
+from ci.config.language import LanguageReader
+from ci.config.layout import Layout
+from ci.config.nodepool import NodepoolReader
+from ci.config.references import ReferenceCheck
+from ci.config.settings import Settings, SettingsReader
+from ci.config.tenant import Tenant, TenantReader
+from ci.config.yaml_marks import Document, load_yaml
+from ci.errors import Finding, SiteError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ci.model.node import Node
+
+CONFIG_NAME = "zuul.conf"
+# Where Zuul looks in a config project, besides the paths that the tenant file adds.
+_USUAL_PATHS = ("zuul.yaml", "zuul.d", ".zuul.yaml", ".zuul.d")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A site without errors; `files` are those that were read, `warnings` what a person should know."""
+
+    folder: Path
+    settings: Settings
+    layout: Layout
+    nodes: tuple[Node, ...]
+    files: tuple[str, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+
+
+def load_site(folder: Path, config_file: Path | None = None) -> Site:
+    """Read and check all files of a site; raises `SiteError` with every error of every file.
+
+    `config_file` stands for `zuul.conf` in the folder.
+    """
+    return _SiteLoader(folder, config_file).load()
+
+
+class _SiteLoader:
+    def __init__(self, folder: Path, config_file: Path | None) -> None:
+        self._folder = folder
+        self._config_file = config_file or folder / CONFIG_NAME
+        self._findings: list[Finding] = []
+        self._warnings: list[Finding] = []
+        self._files: list[str] = []
+
+    def load(self) -> Site:
+        if not self._folder.is_dir():
+            raise SiteError([Finding(str(self._folder), 0, 0, "is not a folder", "name the site by --site")])
+        settings = self._settings()
+        # with broken settings the other files are still read, as far as the defaults lead to them
+        known = settings or Settings(
+            tenant_config=self._folder / "jobs/tenant.yaml",
+            nodepool_config=self._folder / "nodepool/nodepool.yaml",
+        )
+        nodepool = self._nodepool(known)
+        tenant = self._tenant(known) if settings else None
+        language = self._language(settings, tenant) if settings and tenant else None
+        layout = None
+        if language and tenant:
+            checks = ReferenceCheck(self._folder, language.language, tenant, nodepool[1])
+            self._findings.extend(checks.run())
+            layout = Layout(language.language, tenant)
+            if not self._findings:
+                self._freeze_all(layout)
+        if self._findings or settings is None or layout is None:
+            raise SiteError(list(dict.fromkeys(self._findings)))
+        self._look_around(settings)
+        return Site(self._folder, settings, layout, nodepool[0], tuple(self._files), tuple(self._warnings))
+
+    def _settings(self) -> Settings | None:
+        content = self._content(self._config_file, "copy the one that is shipped, or name another by --config")
+        if content is None:
+            return None
+        path = self._label(self._config_file)
+        before = len(self._findings)
+        sections = load_ini(path, content, self._findings)
+        if len(self._findings) > before and not sections:
+            return None
+        return SettingsReader(path, self._config_file.parent, self._findings).read(sections)
+
+    def _nodepool(self, settings: Settings) -> tuple[tuple[Node, ...], frozenset[str]]:
+        document = self._document(settings.nodepool_config, "list the nodes there")
+        if document is None:
+            return (), frozenset()
+        reader = NodepoolReader(document, self._findings, self._warnings)
+        return reader.read(), reader.labels
+
+    def _tenant(self, settings: Settings) -> Tenant | None:
+        document = self._document(settings.tenant_config, "list the projects there")
+        return TenantReader(document, settings.gerrits, self._findings).read() if document else None
+
+    def _language(self, settings: Settings, tenant: Tenant) -> LanguageReader | None:
+        reader = LanguageReader(frozenset(settings.gerrits), self._findings)
+        paths = list(self._language_files(tenant))
+        if not paths:
+            where = self._label(settings.tenant_config)
+            hint = "for example: extra-config-paths: [jobs/zuul.d/] below the site's own project"
+            self._findings.append(Finding(where, 0, 0, "leads to no files with jobs", hint))
+        for path in paths:
+            document = self._document(path, "")
+            if document:
+                reader.read(document)
+        return reader
+
+    def _language_files(self, tenant: Tenant) -> Iterator[Path]:
+        seen: set[Path] = set()
+        for name in (*_USUAL_PATHS, *tenant.config_paths):
+            target = self._folder / name.strip("/")
+            found = sorted(target.rglob("*.yaml")) if target.is_dir() else [target] if target.is_file() else []
+            ignored = [marker.parent for marker in target.rglob(".zuul.ignore")] if target.is_dir() else []
+            if not found and name not in _USUAL_PATHS:
+                self._findings.append(Finding(name, 0, 0, "is named in the tenant file, but holds no *.yaml file"))
+            for path in found:
+                if path in seen or any(path.is_relative_to(folder) for folder in ignored):
+                    continue
+                seen.add(path)
+                if path.resolve().is_relative_to(self._folder.resolve()):
+                    yield path
+                else:
+                    hint = "keep the file itself in the site's folder"
+                    self._findings.append(Finding(self._label(path), 0, 0, "leads out of the site", hint))
+
+    def _freeze_all(self, layout: Layout) -> None:
+        for message, job in layout.trial_freeze():
+            self._findings.append(Finding(job.path, *job.section.place(), message))
+
+    def _look_around(self, settings: Settings) -> None:
+        """Warn of files that the service will need and that are not here; they may be on another machine."""
+        path = self._label(self._config_file)
+        keys = {gerrit.sshkey: f"sshkey of {gerrit.name}" for gerrit in settings.gerrits.values()}
+        needed = {**keys, settings.known_hosts: "known_hosts"}
+        if settings.node_private_key:
+            needed[settings.node_private_key] = "node_private_key"
+        for file, what in needed.items():
+            if not file.is_file():
+                self._warnings.append(Finding(path, 0, 0, f"{what}: no file {file} on this machine"))
+
+    def _document(self, path: Path, hint: str) -> Document | None:
+        content = self._content(path, hint)
+        return load_yaml(self._label(path), content) if content is not None else None
+
+    def _content(self, path: Path, hint: str) -> bytes | None:
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            reason = (error.strerror or "cannot be read").lower()
+            self._findings.append(Finding(self._label(path), 0, 0, reason, hint))
+            return None
+        self._files.append(self._label(path))
+        return content
+
+    def _label(self, path: Path) -> str:
+        try:
+            return str(path.relative_to(self._folder))
+        except ValueError:
+            return str(path)

@@ -1,0 +1,179 @@
+"""What an event means for a pipeline: whether it starts the pipeline's jobs, and what it ends. Pure, as Zuul has it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ci.model.event import EventType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ci.model.change import Approval, Change
+    from ci.model.event import Event
+    from ci.model.pipeline import ApprovalFilter, ChangeFilter, Pipeline, Trigger
+    from ci.model.regex import Regex
+
+_ORDERS = frozenset({EventType.ENQUEUE, EventType.DEQUEUE})
+_ENDING = frozenset({EventType.PATCHSET_CREATED, EventType.CHANGE_ABANDONED, EventType.PRIVATE_STATE_CHANGED})
+_SHOWN_COMMENT = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Whether an event starts a pipeline, and one line for each reason why not, or one that says what did it."""
+
+    starts: bool
+    reasons: tuple[str, ...] = ()
+
+
+def judge(
+    pipeline: Pipeline, event: Event, change: Change | None, now: float, own_users: Mapping[str, str]
+) -> Judgement:
+    """Decide whether an event starts a pipeline for a change.
+
+    `change` is what the event is about, in its present state; `now` in seconds since the epoch, for ages of approvals;
+    `own_users` are our account names by connection. An operator's order goes past triggers and requirements.
+    """
+    if change is None:
+        return Judgement(starts=False, reasons=(f"{pipeline.name}: {event.type_name} is about no change",))
+    if event.type in _ORDERS:
+        ordered = event.type is EventType.ENQUEUE and event.pipeline in {None, pipeline.name}
+        return Judgement(ordered, ("enqueued by an operator",) if ordered else ())
+    if is_own(event, own_users):
+        return Judgement(starts=False, reasons=(f"{pipeline.name}: the event is our own doing",))
+    reasons: list[str] = []
+    for trigger in pipeline.triggers:
+        reason = _no_trigger(trigger, event, change, now)
+        if reason is None:
+            unmet = [text for item in pipeline.filters if (text := _unmet(item, change, now))]
+            if unmet:
+                return Judgement(starts=False, reasons=(f"{pipeline.name}: {unmet[0]}",))
+            return Judgement(starts=True, reasons=(f"{pipeline.name}: {event.type_name}",))
+        if reason:
+            reasons.append(f"{pipeline.name}: {reason}")
+    if not reasons:
+        reasons.append(f"{pipeline.name}: {event.type_name} of {event.connection} starts nothing")
+    return Judgement(starts=False, reasons=tuple(dict.fromkeys(reasons)))
+
+
+def is_own(event: Event, own_users: Mapping[str, str]) -> bool:
+    """Whether the event was made by the account that we act as on its connection."""
+    user = own_users.get(event.connection)
+    return user is not None and event.author is not None and event.author.username == user
+
+
+def may_matter(pipeline: Pipeline, event: Event) -> bool:
+    """Whether an event can start or end anything in the pipeline, as far as can be said without the change's state."""
+    if event.change is None:
+        return False
+    if event.type in _ORDERS:
+        return event.pipeline in {None, pipeline.name}
+    if event.type in _ENDING:
+        return True
+    return any(_event_mismatch(trigger, event) is None for trigger in pipeline.triggers)
+
+
+def ends_running(pipeline: Pipeline, event: Event, change: Change, running: Change, *, restarts: bool) -> str | None:
+    """Say why a buildset that runs for `running` must end now, None when it may go on.
+
+    `change` is what the event is about; `restarts` says that the event starts the pipeline's jobs for it again.
+    """
+    if (change.connection, change.number) != (running.connection, running.number):
+        return None
+    if event.type is EventType.DEQUEUE:
+        same = change.patchset == running.patchset and event.pipeline in {None, pipeline.name}
+        return "dequeued by an operator" if same else None
+    if event.type is EventType.CHANGE_ABANDONED:
+        return "the change was abandoned"
+    if event.type is EventType.PRIVATE_STATE_CHANGED and change.private:
+        return "the change became private"
+    if event.type is EventType.PATCHSET_CREATED and change.patchset > running.patchset:
+        return f"patch set {change.patchset} was uploaded" if pipeline.dequeue_on_new_patchset else None
+    if restarts and change.patchset == running.patchset:
+        return f"started again by {event.type_name}"
+    return None
+
+
+def _no_trigger(trigger: Trigger, event: Event, change: Change, now: float) -> str | None:
+    """Say why a trigger does not fire, "" when it is not about such events at all, None when it fires."""
+    mismatch = _event_mismatch(trigger, event)
+    if mismatch is not None:
+        return mismatch
+    unmet = [text for item in trigger.filters if (text := _unmet(item, change, now))]
+    return unmet[0] if unmet else None
+
+
+def _event_mismatch(trigger: Trigger, event: Event) -> str | None:
+    if trigger.connection != event.connection or event.type not in trigger.events:
+        return ""
+    branch = event.change.branch if event.change else ""
+    if trigger.branches and not any(regex.match(branch) for regex in trigger.branches):
+        return f"the branch {branch} is not one of the trigger's"
+    if trigger.comments and not _any_found(trigger.comments, event.comment):
+        return f"the comment {_shortened(event.comment)} asks for nothing"
+    author = event.author
+    if trigger.emails and not _any_found(trigger.emails, author and author.email):
+        return "the author's e-mail address is not one of the trigger's"
+    if trigger.usernames and not _any_found(trigger.usernames, author and author.username):
+        return "the author is not one of the trigger's"
+    given = {(approval.label, approval.value) for approval in event.approvals}
+    for label, value in trigger.approvals:
+        if (label, value) not in given:
+            return f"the event does not vote {label} {value:+d}"
+    return None
+
+
+def _any_found(regexes: Iterable[Regex], text: str | None) -> bool:
+    return text is not None and any(regex.search(text) for regex in regexes)
+
+
+def _shortened(comment: str) -> str:
+    text = " ".join(comment.split())
+    return repr(text if len(text) <= _SHOWN_COMMENT else text[: _SHOWN_COMMENT - 3] + "...")
+
+
+def _unmet(item: ChangeFilter, change: Change, now: float) -> str | None:
+    """Say what of a requirement the change does not meet, None when it meets all or is of another connection."""
+    if item.connection != change.connection:
+        return None
+    if item.open is not None and item.open is not change.is_open:
+        return f"the change is {'closed' if item.open else 'open'} ({change.status})"
+    if item.current_patchset is not None and item.current_patchset is not change.is_current:
+        state = "not the current one" if item.current_patchset else "the current one"
+        return f"patch set {change.patchset} is {state}"
+    if item.wip is not None and item.wip is not change.wip:
+        return f"the change is {'work in progress' if change.wip else 'not work in progress'}"
+    if item.statuses and change.status not in item.statuses:
+        return f"the change's status is {change.status}, not {' or '.join(item.statuses)}"
+    if change.status in item.rejected_statuses:
+        return f"the change's status is {change.status}"
+    for wanted in item.approvals:
+        if not any(_fits(wanted, approval, now) for approval in change.approvals):
+            return f"no approval fits: {_told(wanted)}"
+    for unwanted in item.rejected_approvals:
+        if any(_fits(unwanted, approval, now) for approval in change.approvals):
+            return f"an approval stands against it: {_told(unwanted)}"
+    return None
+
+
+def _fits(item: ApprovalFilter, approval: Approval, now: float) -> bool:
+    if item.username and not item.username.search(approval.by.username or ""):
+        return False
+    if item.email and not item.email.search(approval.by.email or ""):
+        return False
+    if item.newer_than_seconds is not None and approval.granted_at < now - item.newer_than_seconds:
+        return False
+    if item.older_than_seconds is not None and approval.granted_at >= now - item.older_than_seconds:
+        return False
+    return all(approval.label == label and approval.value in values for label, values in item.labels)
+
+
+def _told(item: ApprovalFilter) -> str:
+    parts = [f"{label} {' or '.join(f'{value:+d}' for value in values)}" for label, values in item.labels]
+    parts += [f"by {item.username}"] if item.username else []
+    parts += [f"by {item.email}"] if item.email else []
+    parts += [f"newer than {item.newer_than_seconds} s"] if item.newer_than_seconds is not None else []
+    parts += [f"older than {item.older_than_seconds} s"] if item.older_than_seconds is not None else []
+    return ", ".join(parts)
