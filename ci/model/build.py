@@ -74,6 +74,18 @@ class ResultCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class TestReport:
+    """What the test results in a build's logs say: the first failed tests, and what is wrong with the results ("").
+
+    `counts` is None where there are no test results at all.
+    """
+
+    failed_tests: tuple[FailedTest, ...] = ()
+    counts: ResultCounts | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class BuildOutcome:
     """How one attempt at a build ended, as its process wrote it down (`result.json`).
 

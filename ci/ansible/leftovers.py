@@ -1,0 +1,48 @@
+"""Processes by their identity, and those that a build left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+# Every process of a build carries its folder in the environment, however far it has forked away.
+MARKER = "CI_BUILD_FOLDER"
+ROUNDS = 5
+
+
+def start_time(pid: int) -> int | None:
+    """Return when a process started, in clock ticks since boot; None when there is no such process."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # The name before the last ")" may hold anything; the start time is the 20th field after it.
+    return int(stat.rpartition(b")")[2].split()[19])
+
+
+def of_build(folder: Path) -> list[int]:
+    """Return the pids of the processes of a build, but for the caller's own; those that we may not read are not."""
+    wanted = f"{MARKER}={folder}".encode()
+    found = []
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            with suppress(OSError):
+                if wanted in Path(entry.path, "environ").read_bytes().split(b"\0"):
+                    found.append(int(entry.name))
+    return found
+
+
+def kill(folder: Path) -> int:
+    """Kill what is left of a build, also what forks meanwhile; returns how many processes were found."""
+    count = 0
+    for _ in range(ROUNDS):
+        pids = of_build(folder)
+        if not pids:
+            break
+        count += len(pids)
+        for pid in pids:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+    return count

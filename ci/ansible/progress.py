@@ -1,0 +1,150 @@
+"""Follows the events of ansible-playbook: which playbook is at work, what failed, and what the reader is told."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from ci.ansible.console import ConsoleLog, clean, one_line
+from ci.model.build import Phase
+
+MAX_NAME = 300
+RECAP = (("ok", "ok"), ("changed", "changed"), ("unreachable", "unreachable"), ("failures", "failed"),
+         ("skipped", "skipped"), ("rescued", "rescued"), ("ignored", "ignored"))  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One playbook of a build: `playbook` is relative to the site, `limit_seconds` bounds it alone."""
+
+    phase: Phase
+    playbook: str
+    limit_seconds: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.phase} {self.playbook}"
+
+
+@dataclass(slots=True)
+class Progress:
+    """What one ansible-playbook process has done so far; `index` is the step at work, -1 before the first."""
+
+    steps: tuple[Step, ...]
+    console: ConsoleLog
+    task_events: IO[str]
+    index: int = -1
+    is_ended: bool = False
+    has_failed_hosts: bool = False
+    is_unreachable: bool = False
+    failure: str = ""
+    play: str = ""
+    _places: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def step(self) -> Step:
+        return self.steps[max(self.index, 0)]
+
+    def handle(self, line: bytes) -> bool:
+        """Take one line of the event plugin; returns whether a playbook has just started."""
+        try:
+            event = json.loads(line)
+            kind = event["event"]
+        except (ValueError, KeyError, TypeError):
+            return False
+        handler = getattr(self, f"_on_{kind}", None) if isinstance(kind, str) and kind.isidentifier() else None
+        if handler is not None:
+            handler(event)
+        return bool(kind == "playbook")
+
+    def _on_playbook(self, event: dict[str, Any]) -> None:
+        del event  # its path is the one we gave, and may occur twice: only the order tells the step
+        self.index = min(self.index + 1, len(self.steps) - 1)
+        self.is_ended = self.has_failed_hosts = self.is_unreachable = False
+        self.failure = ""
+        self.console.say(f"{self.step.phase.upper()} START: [trusted : {self.step.playbook}]")
+
+    def _on_play(self, event: dict[str, Any]) -> None:
+        self.play = clean(str(event["name"]), MAX_NAME)
+        self.console.say()
+        self.console.say(f"PLAY [{self.play}]")
+
+    def _on_task(self, event: dict[str, Any]) -> None:
+        kind = "RUNNING HANDLER" if event.get("handler") else "TASK"
+        self.console.say()
+        self.console.say(f"{kind} [{_title(event)}]")
+
+    def _on_no_hosts(self, event: dict[str, Any]) -> None:
+        del event
+        self.console.say("skipping: no hosts matched")
+
+    def _on_included(self, event: dict[str, Any]) -> None:
+        for host in event["hosts"]:
+            self.console.say_for(str(host), [f"included: {event['path']}"])
+
+    def _on_output(self, event: dict[str, Any]) -> None:
+        self.console.say_for(str(event["host"]), map(str, event["lines"]))
+
+    def _on_retry(self, event: dict[str, Any]) -> None:
+        self.console.say_for(str(event["host"]), [f"FAILED - RETRYING: {_title(event)} ({event['left']} left)"])
+
+    def _on_item(self, event: dict[str, Any]) -> None:
+        self.console.say_for(str(event["host"]), _verdict(event, f"item={event['item']}"))
+
+    def _on_result(self, event: dict[str, Any]) -> None:
+        host = str(event["host"])
+        self.console.say_for(host, _verdict(event, ""))
+        if event["details"]:
+            self.console.say_for(host, str(event["details"]).splitlines())
+        status = str(event["status"])
+        if status in {"failed", "unreachable"}:
+            # Ansible's own "non-zero return code" says nothing; the line above the last one is not ours to choose.
+            message = one_line(str(event["message"]))
+            self.failure = f"{self.step}: task {_title(event)!r} {status} on {clean(host, MAX_NAME)}: {message}"
+            self.is_unreachable = self.is_unreachable or status == "unreachable"
+        self._store(event, host, status)
+
+    def _on_stats(self, event: dict[str, Any]) -> None:
+        self.is_ended = True
+        self.has_failed_hosts = any(
+            counts.get("failures") or counts.get("unreachable") for counts in event["hosts"].values()
+        )
+        self.console.say()
+        self.console.say("PLAY RECAP")
+        for host, counts in event["hosts"].items():
+            self.console.say_for(host, [" ".join(f"{title}: {counts.get(key, 0)}" for key, title in RECAP)])
+        self.console.say()
+        ending = "RESULT_UNREACHABLE" if self.is_unreachable else "RESULT_NORMAL"
+        self.console.say(f"{self.step.phase.upper()} END {ending}: [trusted : {self.step.playbook}]")
+
+    def _store(self, event: dict[str, Any], host: str, status: str) -> None:
+        row = {
+            "phase": str(self.step.phase),
+            "playbook": self.step.playbook,
+            "play": self.play,
+            "task": clean(str(event["task"]), MAX_NAME),
+            "role": clean(str(event["role"]), MAX_NAME),
+            "host": clean(host, MAX_NAME),
+            "status": status,
+            "started": round(float(event["started"]), 3),
+            "seconds": round(max(0.0, float(event["ended"]) - float(event["started"])), 3),
+            "message": one_line(str(event["message"])),
+        }
+        self.task_events.write(json.dumps(row, ensure_ascii=False) + "\n")
+        self.task_events.flush()
+
+
+def _title(event: dict[str, Any]) -> str:
+    role = clean(str(event.get("role", "")), MAX_NAME)
+    task = clean(str(event["task"]), MAX_NAME)
+    return f"{role} : {task}" if role else task
+
+
+def _verdict(event: dict[str, Any], label: str) -> list[str]:
+    status = str(event["status"])
+    status = {"failed": "ERROR", "ignored": "ERROR (ignored)", "unreachable": "UNREACHABLE"}.get(status, status)
+    head = ": ".join(part for part in (status, label) if part)
+    lines = str(event.get("message", "")).splitlines()
+    if len(lines) <= 1:
+        return [": ".join([head, *lines])]
+    return [f"{head}:", *lines]
