@@ -1,0 +1,53 @@
+"""Is it the patch or the CI? Said in words, from what the database knows: pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ci.model.build import INFRASTRUCTURE_RESULTS, Build, BuildState, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ci.model.views import FailureElsewhere
+
+_STATES = {
+    BuildState.WAITING: "Waiting for a node.",
+    BuildState.STARTING: "Has its nodes; the source is being prepared.",
+    BuildState.RUNNING: "Running.",
+}
+_RESULTS = {
+    Result.TIMED_OUT: "The job took longer than it may. A slow node does that as well as a patch that hangs: "
+    "look at where the console log stops.",
+    Result.POST_FAILURE: "The tests had ended; collecting the logs failed. That is rarely the patch.",
+    Result.MERGE_CONFLICT: "The patch does not merge onto the tip of its branch: nothing was run. Rebase it.",
+    Result.SKIPPED: "The job did not run.",
+}
+
+
+def blame(build: Build, elsewhere: Sequence[FailureElsewhere]) -> str:
+    """Return one or two sentences for the build's page; `elsewhere`: its failed tests in builds of other changes."""
+    if build.result is None:
+        return _STATES.get(build.state, "")
+    if build.result in INFRASTRUCTURE_RESULTS:
+        return "The CI or its hardware failed, not the patch. Such a result gives no vote."
+    if build.result is Result.SUCCESS:
+        return "Nothing is wrong with the patch as far as this job can tell."
+    if build.result is Result.CANCELED:
+        return "Stopped before its end; it says nothing about the patch."
+    if build.result is Result.FAILURE:
+        return _of_failure(build, elsewhere)
+    return _RESULTS.get(build.result, "")
+
+
+def _of_failure(build: Build, elsewhere: Sequence[FailureElsewhere]) -> str:
+    if not build.failed_tests:
+        return "The job failed outside its tests: a step below says which. It may be the patch or the CI."
+    names = {test.name for test in build.failed_tests}
+    known = len(names & {failure.test for failure in elsewhere})
+    if not known:
+        return "Probably the patch: no other change had these failures lately."
+    if known == len(names):
+        which = "The failed test" if known == 1 else f"All {known} tests that are listed"
+        return f"Perhaps not the patch: {which[0].lower()}{which[1:]} failed on other changes too, lately."
+    return f"Look closer: {known} of the {len(names)} listed tests failed on other changes too, lately."

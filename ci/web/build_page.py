@@ -1,0 +1,179 @@
+"""What the page of one build shows."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ci.model.build import BuildState, FailedTest
+from ci.model.views import BuildView, FailureElsewhere, StepView
+from ci.web.blame import blame
+from ci.web.log_files import NoSuchFile, is_folder, list_folder, opened_below
+
+if TYPE_CHECKING:
+    from ci.model.build import Build
+    from ci.web.sources import Sources
+
+SHOWN_TASKS = 2_000
+CONSOLE = "job-output.txt"
+# Where a job leaves its tests' report, as OpenStack's jobs do.
+REPORTS = frozenset({"testr_results.html", "testr_results.html.gz"})
+FAILED_STATUSES = frozenset({"failed", "unreachable"})
+
+
+@dataclass(frozen=True, slots=True)
+class LogLink:
+    """A link to a log; `text` says which."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """An Ansible task on one host."""
+
+    phase: str
+    name: str
+    host: str
+    status: str
+    seconds: float | None
+    message: str
+
+    @property
+    def failed(self) -> bool:
+        return self.status in FAILED_STATUSES
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRow:
+    """One attempt at the build and its logs, where there are any."""
+
+    number: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class TestRow:
+    """A failed test, and the same failure on other changes."""
+
+    test: FailedTest
+    elsewhere: tuple[FailureElsewhere, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildPage:
+    """Everything on the page of a build."""
+
+    view: BuildView
+    blame: str
+    tests: tuple[TestRow, ...]
+    logs: tuple[LogLink, ...]
+    attempts: tuple[AttemptRow, ...]
+    tasks: tuple[TaskRow, ...]
+    tasks_cut: bool
+    nodes: tuple[str, ...]
+    steps: tuple[StepView, ...]
+
+    @property
+    def failed_task(self) -> TaskRow | None:
+        return next((task for task in self.tasks if task.failed), None)
+
+
+def build_page(sources: Sources, view: BuildView) -> BuildPage:
+    """Gather the page of a build; reads the database and looks into its log folder."""
+    build = view.build
+    names = [test.name for test in build.failed_tests]
+    elsewhere = sources.views.failures_elsewhere(view, names) if names else ()
+    tasks = sources.views.task_events(build)
+    return BuildPage(
+        view=view,
+        blame=blame(build, elsewhere),
+        tests=tuple(
+            TestRow(test, tuple(failure for failure in elsewhere if failure.test == test.name))
+            for test in build.failed_tests
+        ),
+        logs=_log_links(sources, view),
+        attempts=_attempts(sources, view),
+        tasks=tuple(row for row in (_task_row(record) for record in tasks[-SHOWN_TASKS:]) if row),
+        tasks_cut=len(tasks) > SHOWN_TASKS,
+        nodes=_nodes(sources, build),
+        steps=sources.views.steps(build.id),
+    )
+
+
+def _log_links(sources: Sources, view: BuildView) -> tuple[LogLink, ...]:
+    folder = sources.log_folder(view, view.build)
+    top = _entries(sources, folder)
+    if top is None:
+        return ()
+    url = sources.logs_url(folder)
+    links = []
+    if ("file", CONSOLE) in top:
+        links.append(LogLink("Console log", url + CONSOLE))
+    links.append(LogLink("All logs", url))
+    below = [Path(), *[Path(name) for kind, name in sorted(top) if kind == "folder"][:20]]
+    for place in below:
+        found = top if place == Path() else _entries(sources, folder / place) or set()
+        links += [
+            LogLink("Test report", sources.logs_url(folder / place) + name)
+            for kind, name in sorted(found)
+            if kind == "file" and name in REPORTS
+        ]
+    return tuple(links)
+
+
+def _attempts(sources: Sources, view: BuildView) -> tuple[AttemptRow, ...]:
+    rows = []
+    for number in range(1, view.build.attempt + 1):
+        folder = sources.log_folder(view, replace(view.build, attempt=number))
+        there = _entries(sources, folder) is not None
+        rows.append(AttemptRow(number, sources.logs_url(folder) if there else ""))
+    return tuple(rows)
+
+
+def _entries(sources: Sources, folder: Path) -> set[tuple[str, str]] | None:
+    """Return kind and name of what is in a log folder, None when there is no such folder."""
+    try:
+        with opened_below(
+            sources.folders.logs, [part.encode("utf-8", "surrogateescape") for part in folder.parts]
+        ) as fd:
+            return {(entry.kind, entry.name) for entry in list_folder(fd)[0]} if is_folder(fd) else None
+    except NoSuchFile:
+        return None
+
+
+def _nodes(sources: Sources, build: Build) -> tuple[str, ...]:
+    if build.state in {BuildState.WAITING, BuildState.ENDED}:
+        return ()
+    return tuple(node.name for node in sources.buildsets.nodes_of_build(build.id))
+
+
+def _task_row(record: str) -> TaskRow | None:
+    """Read one task event; None for a record that is no task's end (it was written beside a hostile node)."""
+    try:
+        fields = json.loads(record)
+    except ValueError:
+        return None
+    if not isinstance(fields, dict) or "task" not in fields or "status" not in fields:
+        return None
+    role = str(fields.get("role") or "")
+    task = str(fields["task"])
+    return TaskRow(
+        phase=str(fields.get("phase") or ""),
+        name=f"{role} : {task}" if role else task,
+        host=str(fields.get("host") or ""),
+        status=str(fields["status"]),
+        seconds=_seconds(fields),
+        message=str(fields.get("message") or ""),
+    )
+
+
+def _seconds(fields: dict[str, Any]) -> float | None:
+    started, ended = fields.get("started"), fields.get("ended")
+    if isinstance(started, int | float) and isinstance(ended, int | float):
+        return float(ended - started)
+    seconds = fields.get("seconds")
+    return float(seconds) if isinstance(seconds, int | float) else None

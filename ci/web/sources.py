@@ -1,0 +1,45 @@
+"""What the pages are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+from ci.ports import Buildsets, Clock, NodeProvider, Views
+from ci.services.folders import Folders
+from ci.services.pulse import Pulse
+from ci.services.reporting import Links
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ci.model.build import Build
+    from ci.model.views import BuildView
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The read-only sides of the engine; `pulse` beats whenever a page may look different."""
+
+    views: Views
+    buildsets: Buildsets
+    nodes: Sequence[NodeProvider]
+    folders: Folders
+    links: Links
+    clock: Clock
+    pulse: Pulse
+
+    @property
+    def base(self) -> str:
+        """The path that a reverse proxy puts before ours, from the public address; mostly ""."""
+        return quote(urlsplit(self.links.root_url).path.rstrip("/"))
+
+    def log_folder(self, view: BuildView, build: Build) -> Path:
+        """The log folder of one attempt, relative to the folder that `/logs/` shows."""
+        folder = self.folders.build_logs(build, view.change, view.pipeline)
+        return folder.relative_to(self.folders.logs)
+
+    def logs_url(self, relative: Path) -> str:
+        return f"{self.base}/logs/{quote(str(relative))}/"
