@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ci.model.event import Event
     from ci.model.job import NodeRequest
     from ci.model.node import Node
-    from ci.model.views import BuildView, ConnectionView, ReviewView, StepView, FailureElsewhere
+    from ci.model.views import BuildView, ConnectionView, FailureElsewhere, ReviewView, StepView
     from ci.model.vote import DueReview, Review, ReviewReceipt
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ci.model.change import Change
 from ci.model.codec import from_json
-from ci.model.views import BuildView, ConnectionView, ReviewView, StepView, FailureElsewhere
+from ci.model.views import BuildView, ConnectionView, FailureElsewhere, ReviewView, StepView
 from ci.model.vote import Review
 from ci.store.buildsets import build_from_row
 
