@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import PlainValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from ci.config.reading import Reader, described
+from ci.config.reading import described, reader_of
 from ci.config.yaml_marks import Mapping, plain
 from ci.model.regex import Regex, regex_problem
 
@@ -68,7 +68,7 @@ def _read_seconds(value: Any) -> int:
 def _variables(value: Any, info: ValidationInfo, reserved: frozenset[str]) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise _error(f"must be a mapping, not {described(value)}")
-    reader: Reader = info.context
+    reader = reader_of(info)
     for name in value:
         place = value.key_places[name] if isinstance(value, Mapping) else (1, 1)
         if not re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_]*", name):

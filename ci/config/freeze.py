@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from ci.config.tenant import Tenant
 from ci.errors import CIError
 from ci.model.job import FrozenJob, Nodeset, RequiredProject
+from ci.model.regex import Regex
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from ci.config.jobs import JobDefinition
-    from ci.config.tenant import Tenant
-    from ci.model.regex import Regex
 
 COMMIT_MESSAGE_FILE = "/COMMIT_MSG"
 # Attributes that say how a job runs; a final job lets none of them be changed.

@@ -6,12 +6,9 @@ import configparser
 import os
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from ci.config.yaml_marks import Place
 from ci.errors import Finding
-
-if TYPE_CHECKING:
-    from ci.config.yaml_marks import Place
 
 
 @dataclass(slots=True)

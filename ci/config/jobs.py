@@ -93,12 +93,12 @@ class JobReader:
     def nodeset(self, value: Any, place: Place) -> tuple[str, Nodeset] | None:
         """Read a nodeset that has a name; None when it has errors, which are then reported."""
         section = self._reader.read(NodesetDefinition, value, place)
-        return section and (section.name, self._nodeset(section))
+        return (section.name, self._nodeset(section)) if section else None
 
     def job(self, value: Any, place: Place) -> JobDefinition | None:
         """Read a job's own section; None when it has errors, which are then reported."""
         section = self._reader.read(JobSection, value, place)
-        return section and self._definition(section.name, section, inline=False)
+        return self._definition(section.name, section, inline=False) if section else None
 
     def project(self, kind: type[ProjectTemplateSection], value: Any, place: Place) -> ProjectDefinition | None:
         """Read a project or a project-template; None when it has errors, which are then reported."""
@@ -112,7 +112,9 @@ class JobReader:
             for name, item in value.items()
             if name not in own
         }
-        return section and ProjectDefinition(section.name, self._reader.document.path, section, value, pipelines)
+        return (
+            ProjectDefinition(section.name, self._reader.document.path, section, value, pipelines) if section else None
+        )
 
     def _job_list(self, value: Any, place: Place) -> Iterator[JobDefinition]:
         section = self._reader.read(ProjectPipelineSection, value, place)
@@ -129,7 +131,7 @@ class JobReader:
         if isinstance(item, Mapping) and len(item) == 1:
             name = next(iter(item))
             section = self._reader.read(JobAttributes, item[name], item.value_places[name])
-            return section and self._definition(name, section, inline=True)
+            return self._definition(name, section, inline=True) if section else None
         self._reader.report(place, f"must be a job's name, or one name with attributes below it, not {described(item)}")
         return None
 
@@ -145,10 +147,12 @@ class JobReader:
         )
 
     def _job_nodeset(self, section: JobAttributes) -> Nodeset | str | None:
-        if not section.says("nodeset") or isinstance(section.nodeset, str):
+        if not section.says("nodeset"):
+            return None
+        if isinstance(section.nodeset, str):
             return section.nodeset
         inline = self._reader.read(InlineNodeset, section.nodeset, section.place("nodeset"))
-        return inline and self._nodeset(inline)
+        return self._nodeset(inline) if inline else None
 
     def _required(self, section: JobAttributes) -> Iterator[RequiredProject]:
         for index, item in enumerate(section.required_projects):

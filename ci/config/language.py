@@ -10,11 +10,11 @@ from ci.config.pipelines import PipelineReader
 from ci.config.reading import Reader, described, suggestion
 from ci.config.schema import ZUUL_SECTIONS, ProjectSection, ProjectTemplateSection, SemaphoreDefinition
 from ci.config.yaml_marks import Document, Mapping, Place, Sequence
+from ci.model.job import Nodeset
+from ci.model.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from ci.errors import Finding
-    from ci.model.job import Nodeset
-    from ci.model.pipeline import Pipeline
 
 SECTIONS = frozenset({"pipeline", "job", "project", "project-template", "nodeset", "semaphore"})
 

@@ -6,17 +6,17 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ci.config.freeze import FreezeError, collect, deep_update, draft
+from ci.config.jobs import JobDefinition, ProjectDefinition
+from ci.model.job import FrozenJob, Nodeset
 from ci.model.regex import Regex, regex_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ci.config.freeze import Draft
-    from ci.config.jobs import JobDefinition, ProjectDefinition
     from ci.config.language import Language
     from ci.config.tenant import Tenant, TenantProject
     from ci.model.change import Change
-    from ci.model.job import FrozenJob, Nodeset
     from ci.model.pipeline import Pipeline
 
 

@@ -170,12 +170,13 @@ class NodepoolReader:
 
 
 def _is_host_key(text: str) -> bool:
-    fields = text.split()
-    if len(fields) < 2 or fields[0] not in _KEY_TYPES:
+    kind, _, rest = text.strip().partition(" ")
+    if kind not in _KEY_TYPES:
         return False
     try:
-        blob = base64.b64decode(fields[1], validate=True)
+        blob = base64.b64decode(rest.split(" ")[0], validate=True)
     except binascii.Error:
         return False
-    length = int.from_bytes(blob[:4])
-    return blob[4 : 4 + length].decode(errors="replace") == fields[0] and len(blob) > 4 + length
+    # the key begins with its own type, after its length in four bytes
+    begin = len(kind).to_bytes(4) + kind.encode()
+    return blob.startswith(begin) and len(blob) > len(begin)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from ci.config.reading import Reader
 
+# five fields, and Zuul takes two more: seconds and jitter
+_CRON = re.compile(r"[\w*/,#?-]+( +[\w*/,#?-]+){4,6}")
 _STATUSES = ("NEW", "MERGED", "ABANDONED", "DRAFT", "SUBMITTED")
 
 
@@ -101,8 +103,7 @@ class PipelineReader:
         for item, place in _items(mapping["timer"], mapping.value_places["timer"]):
             read = self._reader.read(TimerTriggerSection, item, place)
             if read is not None:
-                fields = read.time.split()
-                if not 5 <= len(fields) <= 7 or not all(re.fullmatch(r"[\w*/,#?-]+", field) for field in fields):
+                if not _CRON.fullmatch(read.time):
                     hint = "minute hour day month weekday, for example: 0 3 * * *"
                     self._reader.report(read.place("time"), f"{read.time!r} is no cron line", hint)
                 yield read.time
@@ -162,7 +163,7 @@ class PipelineReader:
         fixed = self._reader.read(ReporterSection, value.subset(ReporterSection.keys() | refused), place)
         rest = value.subset(set(value) - refused)
         labels = tuple((name, values[0]) for name, values in self._labels(ReporterSection, rest, single=True))
-        return fixed and Reporter(connection, labels, fixed.comment, fixed.notify)
+        return Reporter(connection, labels, fixed.comment, fixed.notify) if fixed else None
 
     def _labels(
         self, section: type[Section], value: Mapping, *, single: bool = False

@@ -21,6 +21,7 @@ M = TypeVar("M", bound="Section")
 T = TypeVar("T")
 
 _MARKS, _OVERRIDES = "\0marks", "\0overrides"  # no YAML file can hold such keys
+_SHOWN = 60
 _EXPECTED = {
     "string_type": "must be text",
     "int_type": "must be a whole number",
@@ -39,6 +40,11 @@ def _as_list(value: Any) -> Any:
 
 ListOf = Annotated[list[T], BeforeValidator(_as_list)]
 """A list, or one item that stands for a list of one."""
+
+
+def words(text: str) -> frozenset[str]:
+    """Return the words of a text, for lists of keys that read best as text."""
+    return frozenset(text.split())
 
 
 class Section(BaseModel):
@@ -74,7 +80,7 @@ class Section(BaseModel):
     def _take_marks(cls, value: Any, info: ValidationInfo) -> Any:
         if not isinstance(value, Mapping):
             return value
-        reader: Reader = info.context
+        reader = reader_of(info)
         known = cls.keys()
         taken: dict[str, Any] = {_MARKS: value, _OVERRIDES: {}}
         for key, item in value.items():
@@ -165,6 +171,14 @@ class Reader:
         return (place[0], start + offset + 1) if start >= 0 else place
 
 
+def reader_of(info: ValidationInfo) -> Reader:
+    """Return the reader that a validator works for."""
+    reader = info.context
+    if not isinstance(reader, Reader):
+        raise TypeError("sections are read by Reader.read alone")
+    return reader
+
+
 def _descend(value: Any, location: list[int | str], place: Place) -> tuple[Place, Any]:
     for part in location:
         value = value.value if isinstance(value, Override) else value
@@ -193,7 +207,7 @@ def described(value: Any) -> str:
     if isinstance(value, list):
         return "a list"
     text = str(value).lower() if isinstance(value, bool) else repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "..."
 
 
 def suggestion(word: str, choices: Iterable[str]) -> str:

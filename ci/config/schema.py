@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from ci.config.fields import JobVariables, ProjectVariables, RegexField, SecondsField
-from ci.config.reading import ListOf, Section
+from ci.config.reading import ListOf, Section, words
 
 # Sections of Zuul's language that have no meaning here.
 ZUUL_SECTIONS = frozenset(
@@ -72,13 +72,13 @@ class RequiredProjectDefinition(Section):
 class JobAttributes(Section):
     """What a job says, also where it stands in a project's pipeline."""
 
-    zuul_keys: ClassVar[frozenset[str]] = frozenset(
+    zuul_keys: ClassVar[frozenset[str]] = words(
         "allowed-projects ansible-split-streams ansible-version attribute-control deduplicate dependencies "
         "exclude-projects extra-vars failure-message failure-output failure-url group-vars hold-following-changes "
         "host-vars image-build-name include-projects include-vars intermediate match-on-config-updates "
         "override-branch override-checkout post-review pre-timeout preserve-home-paths protected provides requires "
         "roles secret-exposure secrets semaphore success-message success-url tags type variant-description "
-        "workspace-checkout workspace-scheme".split()
+        "workspace-checkout workspace-scheme"
     )
     overridable: ClassVar[frozenset[str]] = frozenset({"vars", "files", "irrelevant-files", "required-projects"})
 
@@ -160,9 +160,9 @@ class ApprovalSection(Section):
 class GerritTriggerSection(Section):
     """Events of a Gerrit that start a pipeline."""
 
-    zuul_keys: ClassVar[frozenset[str]] = frozenset(
+    zuul_keys: ClassVar[frozenset[str]] = words(
         "added approval-change comment_filter debug email_filter ignore-deletes ref reject-approval removed "
-        "require-approval scheme username_filter uuid".split()
+        "require-approval scheme username_filter uuid"
     )
 
     event: ListOf[EventName] = Field(min_length=1)
@@ -195,10 +195,10 @@ class ReporterSection(Section):
 class PipelineSection(Section):
     """A pipeline; what it says about connections is read further by `ci.config.pipelines`."""
 
-    zuul_keys: ClassVar[frozenset[str]] = frozenset(
+    zuul_keys: ClassVar[frozenset[str]] = words(
         "allow-other-connections allow-parameters config-error dequeue dequeue-message disabled enqueue "
         "enqueue-message ignore-dependencies no-jobs no-jobs-message post-review supercedes window window-ceiling "
-        "window-decrease-factor window-decrease-type window-floor window-increase-factor window-increase-type".split()
+        "window-decrease-factor window-decrease-type window-floor window-increase-factor window-increase-type"
     )
 
     name: str

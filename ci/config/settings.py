@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +13,12 @@ from ci.config.reading import suggestion
 from ci.errors import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from ci.config.ini_marks import IniSection
 
+# ruff: noqa: RUF009 - setting() is a dataclass field
+
 OWN_SECTION = "powervm-ci"
+_PORT_MAX = 65535
 CONNECTION_PREFIX = "connection "
 # Keys of Zuul's gerrit connections that have no effect here; the file may be shared with a Zuul cluster.
 IGNORED_CONNECTION_KEYS = frozenset(
@@ -195,7 +197,7 @@ class SettingsReader:
 
 
 def _in_range(key: str, value: int) -> bool:
-    return 0 <= value <= 65535 if key == "port" else value >= 0
+    return 0 <= value <= _PORT_MAX if key == "port" else value >= 0
 
 
 def _integer(text: str) -> int:

@@ -15,11 +15,11 @@ from ci.config.settings import Settings, SettingsReader
 from ci.config.tenant import Tenant, TenantReader
 from ci.config.yaml_marks import Document, load_yaml
 from ci.errors import Finding, SiteError
+from ci.model.node import Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ci.model.node import Node
 
 CONFIG_NAME = "zuul.conf"
 # Where Zuul looks in a config project, besides the paths that the tenant file adds.

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from ci.config.reading import ListOf, Reader, Section, described, suggestion
+from ci.config.reading import ListOf, Reader, Section, described, suggestion, words
 from ci.config.yaml_marks import Mapping, Sequence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping as MappingType
+    from collections.abc import Iterator
+    from collections.abc import Mapping as MappingType
 
     from ci.config.settings import GerritSettings
     from ci.config.yaml_marks import Document, Place
@@ -70,11 +71,11 @@ class Tenant:
 class TenantSection(Section):
     """The tenant's own keys."""
 
-    zuul_keys: ClassVar[frozenset[str]] = frozenset(
+    zuul_keys: ClassVar[frozenset[str]] = words(
         "access-rules admin-rules allow-circular-dependencies allowed-labels allowed-oidc-issuers allowed-reporters "
         "allowed-triggers anonymous-read-access authentication-realm default-ansible-version disallowed-labels "
         "exclude-locked-branches exclude-unprotected-branches max-changes-per-pipeline max-dependencies "
-        "max-nodes-per-job max-oidc-ttl report-build-page role-mappings semaphores web-root".split()
+        "max-nodes-per-job max-oidc-ttl report-build-page role-mappings semaphores web-root"
     )
 
     name: str
@@ -94,10 +95,10 @@ class SourceSection(Section):
 class ConfigProjectOptions(Section):
     """What may be said about the site's own repository."""
 
-    zuul_keys: ClassVar[frozenset[str]] = frozenset(
+    zuul_keys: ClassVar[frozenset[str]] = words(
         "allow-base-jobs allow-circular-dependencies always-dynamic-branches exclude exclude-branches "
         "exclude-locked-branches exclude-unprotected-branches implied-branch-matchers include include-branches "
-        "include-provider-config shadow".split()
+        "include-provider-config shadow"
     )
 
     extra_config_paths: ListOf[str] = Field(default_factory=list)

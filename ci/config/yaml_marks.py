@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from ci.errors import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 Place = tuple[int, int]
 
@@ -33,7 +36,7 @@ class Mapping(dict[str, Any]):
         self.key_places[key] = key_place
         self.value_places[key] = value_place
 
-    def subset(self, keys: set[str]) -> Mapping:
+    def subset(self, keys: Collection[str]) -> Mapping:
         """Return the pairs whose keys are in `keys`, places kept."""
         part = Mapping(self.place)
         for key in self:

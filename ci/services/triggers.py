@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
+from ci.model.change import Account
 from ci.model.event import EventType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ci.model.change import Approval, Change
     from ci.model.event import Event
@@ -82,18 +84,20 @@ def ends_running(pipeline: Pipeline, event: Event, change: Change, running: Chan
     """
     if (change.connection, change.number) != (running.connection, running.number):
         return None
-    if event.type is EventType.DEQUEUE:
-        same = change.patchset == running.patchset and event.pipeline in {None, pipeline.name}
-        return "dequeued by an operator" if same else None
-    if event.type is EventType.CHANGE_ABANDONED:
-        return "the change was abandoned"
-    if event.type is EventType.PRIVATE_STATE_CHANGED and change.private:
-        return "the change became private"
-    if event.type is EventType.PATCHSET_CREATED and change.patchset > running.patchset:
-        return f"patch set {change.patchset} was uploaded" if pipeline.dequeue_on_new_patchset else None
-    if restarts and change.patchset == running.patchset:
-        return f"started again by {event.type_name}"
-    return None
+    same_patchset = change.patchset == running.patchset
+    ends: dict[EventType, tuple[bool, str]] = {
+        EventType.DEQUEUE: (same_patchset and event.pipeline in {None, pipeline.name}, "dequeued by an operator"),
+        EventType.CHANGE_ABANDONED: (True, "the change was abandoned"),
+        EventType.PRIVATE_STATE_CHANGED: (change.private, "the change became private"),
+        EventType.PATCHSET_CREATED: (
+            change.patchset > running.patchset and pipeline.dequeue_on_new_patchset,
+            f"patch set {change.patchset} was uploaded",
+        ),
+    }
+    applies, reason = ends.get(event.type, (False, ""))
+    if applies:
+        return reason
+    return f"started again by {event.type_name}" if restarts and same_patchset else None
 
 
 def _no_trigger(trigger: Trigger, event: Event, change: Change, now: float) -> str | None:
@@ -108,21 +112,24 @@ def _no_trigger(trigger: Trigger, event: Event, change: Change, now: float) -> s
 def _event_mismatch(trigger: Trigger, event: Event) -> str | None:
     if trigger.connection != event.connection or event.type not in trigger.events:
         return ""
+    return next(_event_complaints(trigger, event), None)
+
+
+def _event_complaints(trigger: Trigger, event: Event) -> Iterator[str]:
     branch = event.change.branch if event.change else ""
+    author = event.author or Account()
     if trigger.branches and not any(regex.match(branch) for regex in trigger.branches):
-        return f"the branch {branch} is not one of the trigger's"
+        yield f"the branch {branch} is not one of the trigger's"
     if trigger.comments and not _any_found(trigger.comments, event.comment):
-        return f"the comment {_shortened(event.comment)} asks for nothing"
-    author = event.author
-    if trigger.emails and not _any_found(trigger.emails, author and author.email):
-        return "the author's e-mail address is not one of the trigger's"
-    if trigger.usernames and not _any_found(trigger.usernames, author and author.username):
-        return "the author is not one of the trigger's"
+        yield f"the comment {_shortened(event.comment)} asks for nothing"
+    if trigger.emails and not _any_found(trigger.emails, author.email):
+        yield "the author's e-mail address is not one of the trigger's"
+    if trigger.usernames and not _any_found(trigger.usernames, author.username):
+        yield "the author is not one of the trigger's"
     given = {(approval.label, approval.value) for approval in event.approvals}
     for label, value in trigger.approvals:
         if (label, value) not in given:
-            return f"the event does not vote {label} {value:+d}"
-    return None
+            yield f"the event does not vote {label} {value:+d}"
 
 
 def _any_found(regexes: Iterable[Regex], text: str | None) -> bool:
@@ -138,24 +145,29 @@ def _unmet(item: ChangeFilter, change: Change, now: float) -> str | None:
     """Say what of a requirement the change does not meet, None when it meets all or is of another connection."""
     if item.connection != change.connection:
         return None
+    return next(chain(_state_complaints(item, change), _approval_complaints(item, change, now)), None)
+
+
+def _state_complaints(item: ChangeFilter, change: Change) -> Iterator[str]:
     if item.open is not None and item.open is not change.is_open:
-        return f"the change is {'closed' if item.open else 'open'} ({change.status})"
+        yield f"the change is {'closed' if item.open else 'open'} ({change.status})"
     if item.current_patchset is not None and item.current_patchset is not change.is_current:
-        state = "not the current one" if item.current_patchset else "the current one"
-        return f"patch set {change.patchset} is {state}"
+        yield f"patch set {change.patchset} is {'not ' if item.current_patchset else ''}the current one"
     if item.wip is not None and item.wip is not change.wip:
-        return f"the change is {'work in progress' if change.wip else 'not work in progress'}"
+        yield f"the change is {'work in progress' if change.wip else 'not work in progress'}"
     if item.statuses and change.status not in item.statuses:
-        return f"the change's status is {change.status}, not {' or '.join(item.statuses)}"
+        yield f"the change's status is {change.status}, not {' or '.join(item.statuses)}"
     if change.status in item.rejected_statuses:
-        return f"the change's status is {change.status}"
+        yield f"the change's status is {change.status}"
+
+
+def _approval_complaints(item: ChangeFilter, change: Change, now: float) -> Iterator[str]:
     for wanted in item.approvals:
         if not any(_fits(wanted, approval, now) for approval in change.approvals):
-            return f"no approval fits: {_told(wanted)}"
+            yield f"no approval fits: {_told(wanted)}"
     for unwanted in item.rejected_approvals:
         if any(_fits(unwanted, approval, now) for approval in change.approvals):
-            return f"an approval stands against it: {_told(unwanted)}"
-    return None
+            yield f"an approval stands against it: {_told(unwanted)}"
 
 
 def _fits(item: ApprovalFilter, approval: Approval, now: float) -> bool:
