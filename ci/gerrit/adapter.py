@@ -1,0 +1,63 @@
+"""A Gerrit over ssh: the port `Gerrit` kept by the real thing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ci.gerrit.connection import Address, CommandLine
+from ci.gerrit.query import has_message, read_change
+from ci.gerrit.review import post
+from ci.gerrit.stream import read_events
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ci.model.change import Change
+    from ci.model.event import Event
+    from ci.model.vote import Review, ReviewReceipt
+
+
+class SshGerrit:
+    """One Gerrit: a connection for each open stream, and one that is kept for all commands."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        server: str,
+        user: str,
+        sshkey: Path,
+        known_hosts: Path,
+        port: int = 29418,
+        keepalive: float = 5.0,
+    ) -> None:
+        """Take the settings of one `[connection]`; nothing is connected yet. `keepalive` in seconds."""
+        self._name = name
+        self._address = Address(server, port, user, sshkey, known_hosts, keepalive)
+        self._commands = CommandLine(self._address)
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def user(self) -> str:
+        return self._address.user
+
+    def events(self, stop: threading.Event) -> Iterator[Event | None]:
+        return read_events(self._address, self._name, stop)
+
+    def change(self, number: int, patchset: int | None = None) -> Change:
+        return read_change(self._commands, self._name, number, patchset)
+
+    def post_review(self, review: Review) -> ReviewReceipt:
+        return post(self._commands, self.user, review)
+
+    def has_review(self, number: int, patchset: int, marker: str) -> bool:
+        return has_message(self._commands, self.user, number, patchset, marker)
+
+    def close(self) -> None:
+        """Close the connection for commands; the next command opens it again."""
+        self._commands.close()

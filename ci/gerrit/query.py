@@ -1,0 +1,89 @@
+"""What Gerrit knows of a change, asked by `gerrit query`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ci.errors import Refused, Unavailable
+from ci.gerrit.fields import MalformedJSON, shortened
+from ci.gerrit.parsing import change_from_query, query_row
+
+if TYPE_CHECKING:
+    from ci.gerrit.connection import CommandLine
+    from ci.gerrit.fields import Fields
+    from ci.model.change import Approval, Change
+
+_MESSAGE_HEAD = re.compile(r"Patch Set (\d{1,9}):", re.ASCII)
+
+
+def read_change(commands: CommandLine, connection: str, number: int, patchset: int | None) -> Change:
+    """Return one patch set of a change as it is now; raises Refused when it is not there or not for us to see."""
+    options = "--files --commit-message"
+    # The files of every patch set cost the server a comparison each: they are only asked for when an old one is.
+    change = _change(commands, connection, number, None, f"--current-patch-set {options}")
+    if patchset is None or patchset == change.patchset:
+        return change
+    if patchset > change.patchset:
+        raise Refused(f"change {number}: no patch set {patchset}; the last one is {change.patchset}")
+    return _change(commands, connection, number, patchset, f"--patch-sets --all-approvals {options}")
+
+
+def is_visible(commands: CommandLine, number: int) -> bool:
+    """Whether our account sees the change at all."""
+    return bool(_rows(commands, f"change:{int(number)}"))
+
+
+def read_approvals(commands: CommandLine, connection: str, number: int, patchset: int) -> tuple[Approval, ...]:
+    """Return the votes on one patch set of a change."""
+    return _change(commands, connection, number, patchset, "--patch-sets --all-approvals").approvals
+
+
+def has_message(commands: CommandLine, user: str, number: int, patchset: int, marker: str) -> bool:
+    """Whether one of the user's messages on that patch set contains `marker`."""
+    row = _row(commands, number, "--comments")
+    try:
+        for comment in row.children("comments"):
+            reviewer = comment.optional_child("reviewer")
+            text = comment.text("message", "")
+            head = _MESSAGE_HEAD.match(text)
+            ours = reviewer is not None and reviewer.optional_text("username") == user
+            if ours and head and int(head[1]) == patchset and marker in text:
+                return True
+    except MalformedJSON as error:
+        raise Unavailable(f"change {number}: Gerrit's answer is garbage: {error}") from error
+    return False
+
+
+def _change(commands: CommandLine, connection: str, number: int, patchset: int | None, options: str) -> Change:
+    row = _row(commands, number, options)
+    try:
+        return change_from_query(connection, row, patchset)
+    except MalformedJSON as error:
+        raise Unavailable(f"change {number}: Gerrit's answer is garbage: {error}") from error
+
+
+def _row(commands: CommandLine, number: int, options: str) -> Fields:
+    rows = _rows(commands, f"{options} change:{int(number)}")
+    if not rows:
+        raise Refused(f"change {number}: there is none, or our account may not see it")
+    return rows[0]
+
+
+def _rows(commands: CommandLine, arguments: str) -> list[Fields]:
+    """Run a query; nothing that others wrote may be part of `arguments`."""
+    result = commands.run(f"gerrit query --format=JSON {arguments}")
+    if result.status:
+        raise Unavailable(f"gerrit query: exit status {result.status}: {shortened(result.stderr.strip(), 200)}")
+    rows = []
+    try:
+        for line in result.stdout.split("\n"):
+            row = query_row(line) if line.strip() else None
+            if row is not None:
+                # A query that Gerrit does not like ends with status 0 and this line.
+                if row.text("type", "") == "error":
+                    raise Refused(f"gerrit query: {shortened(row.text('message', ''), 200)}")
+                rows.append(row)
+    except MalformedJSON as error:
+        raise Unavailable(f"gerrit query: the answer is garbage: {error}") from error
+    return rows
