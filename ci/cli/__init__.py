@@ -1,1 +1,1 @@
-"""The command line: one module for each noun."""
+"""The command line: one file for each verb, loaded when it is used."""

@@ -1,0 +1,153 @@
+"""`explain`: what each event of a recorded stream starts, and why the rest stays out."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING
+
+import click
+
+from ci.config.reading import suggestion
+from ci.errors import CIError, UsageError
+from ci.gerrit.parsing import parse_event
+from ci.model.change import Approval, Change
+from ci.model.event import EventType
+from ci.services.triggers import judge
+
+if TYPE_CHECKING:
+    from ci.cli.root import Invocation
+    from ci.config.layout import Layout
+    from ci.config.site import Site
+    from ci.model.event import Event
+
+_STATUS_AFTER = {
+    EventType.CHANGE_ABANDONED: "ABANDONED",
+    EventType.CHANGE_RESTORED: "NEW",
+    EventType.CHANGE_MERGED: "MERGED",
+}
+
+
+@click.command()
+@click.option(
+    "--events", type=click.File("rb"), required=True, metavar="FILE", help="stream-events lines; - for stdin."
+)
+@click.option("--connection", help="Connection that the events are from (default: the first one).")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for each line.")
+@click.pass_obj
+def explain(invocation: Invocation, events: IO[bytes], connection: str | None, as_json: bool) -> int:
+    """Say for each line of a recorded `gerrit stream-events` what it would start.
+
+    The state of a change is what the lines before tell: newer patch sets, abandoned, restored, votes. A line that is no
+    event is said and passed over; the exit status is 1 then.
+    """
+    site = invocation.load_site()
+    name = _connection(site, connection)
+    explainer = Explainer(site, name)
+    broken = False
+    for number, line in enumerate(events, 1):
+        if not line.strip():
+            continue
+        explanation = explainer.explain(number, line.decode("utf-8", "replace"))
+        broken = broken or explanation.type is None
+        click.echo(json.dumps(dataclasses.asdict(explanation)) if as_json else explanation.told())
+    return 1 if broken else 0
+
+
+def _connection(site: Site, name: str | None) -> str:
+    gerrits = site.settings.gerrits
+    if name is None:
+        return next(iter(gerrits))
+    if name not in gerrits:
+        raise UsageError(f"no connection {name} ({suggestion(name, gerrits)})")
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What line `n` starts; `type` is None for a line that is no event."""
+
+    n: int
+    type: str | None
+    pipelines: list[str] = field(default_factory=list)
+    jobs: list[str] = field(default_factory=list)
+    why_not: list[str] = field(default_factory=list)
+
+    def told(self) -> str:
+        """Return the text for people."""
+        head = f"{self.n}: {self.type or 'not an event'}"
+        if self.pipelines:
+            head += f" starts {', '.join(self.jobs) or 'no jobs'} in {', '.join(self.pipelines)}"
+        return "\n".join([head, *(f"    {reason}" for reason in self.why_not)])
+
+
+@dataclass(slots=True)
+class _Known:
+    """What the lines so far tell about a change."""
+
+    patchset: int = 0
+    status: str = "NEW"
+    files: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    approvals: dict[tuple[str, str | None], Approval] = field(default_factory=dict)
+
+
+class Explainer:
+    """Follows a stream of events and says what each starts."""
+
+    def __init__(self, site: Site, connection: str) -> None:
+        self._layout: Layout = site.layout
+        self._connection = connection
+        self._own_users = {name: gerrit.user for name, gerrit in site.settings.gerrits.items()}
+        self._changes: dict[int, _Known] = {}
+
+    def explain(self, number: int, line: str) -> Explanation:
+        """Explain one line; `number` counts from 1."""
+        try:
+            event = parse_event(self._connection, line, 0.0)
+        except CIError as error:
+            return Explanation(number, None, why_not=[f"line {number}: {error}"])
+        change = self._learn(event)
+        explanation = Explanation(number, event.type_name)
+        for pipeline in self._layout.pipelines.values():
+            judgement = judge(pipeline, event, change, event.created_at, self._own_users)
+            if not judgement.starts or change is None:
+                explanation.why_not.extend(judgement.reasons)
+                continue
+            selection = self._layout.select_jobs(pipeline.name, change)
+            explanation.why_not.extend(selection.why_not)
+            if selection.jobs:
+                explanation.pipelines.append(pipeline.name)
+                explanation.jobs.extend(job.name for job in selection.jobs)
+        return explanation
+
+    def _learn(self, event: Event) -> Change | None:
+        """Bring what is known up to the event and return its change in that state."""
+        change = event.change
+        if change is None:
+            return None
+        known = self._changes.setdefault(change.number, _Known(status=change.status))
+        if change.patchset > known.patchset:
+            known.patchset = change.patchset
+            known.approvals.clear()
+        if event.type in _STATUS_AFTER:
+            known.status = _STATUS_AFTER[event.type]
+        elif _says_status(event):
+            known.status = change.status
+        if change.files is not None:
+            known.files[change.patchset] = change.files
+        if change.patchset == known.patchset:
+            for approval in (*change.approvals, *event.approvals):
+                granted = dataclasses.replace(approval, granted_at=approval.granted_at or event.created_at)
+                known.approvals[(approval.label, approval.by.username)] = granted
+        return dataclasses.replace(
+            change,
+            status=known.status,
+            is_current=change.patchset == known.patchset,
+            files=known.files.get(change.patchset),
+            approvals=tuple(known.approvals.values()),
+        )
+
+
+def _says_status(event: Event) -> bool:
+    return "status" in json.loads(event.raw).get("change", {})
