@@ -103,6 +103,7 @@ def ssh_options(workspace: Workspace) -> list[str]:
     options = {
         "BatchMode": "yes",
         "ControlMaster": "auto",
+        "ControlPath": f'"{workspace.control}/%C"',
         "ControlPersist": f"{CONTROL_PERSIST_SECONDS}s",
         "GlobalKnownHostsFile": "/dev/null",
         "IdentitiesOnly": "yes",
@@ -117,7 +118,7 @@ def ssh_options(workspace: Workspace) -> list[str]:
 def ssh_command(spec: BuildSpec, workspace: Workspace) -> list[str]:
     """Return an ssh command that needs only a user and a host, and shares Ansible's connections."""
     options = ["-o", f'IdentityFile="{spec.private_key}"', "-o", f"ConnectTimeout={CONNECT_TIMEOUT_SECONDS}"]
-    return ["ssh", *ssh_options(workspace), *options, "-o", f'ControlPath="{workspace.control}/%C"']
+    return ["ssh", *ssh_options(workspace), *options]
 
 
 def environment(spec: BuildSpec, workspace: Workspace) -> dict[str, str]:
@@ -156,6 +157,4 @@ def environment(spec: BuildSpec, workspace: Workspace) -> dict[str, str]:
         "ANSIBLE_TIMEOUT": str(CONNECT_TIMEOUT_SECONDS),
         "ANSIBLE_SSH_RETRIES": "3",
         "ANSIBLE_SSH_ARGS": shlex.join(ssh_options(workspace)),
-        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(workspace.control),
-        "ANSIBLE_SSH_CONTROL_PATH": "%(directory)s/%%C",
     }

@@ -1,0 +1,196 @@
+"""Prepares the source that a buildset tests: one merge for all of its jobs, laid out in milliseconds for each."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from ci.errors import Refused
+from ci.git import names
+from ci.git.checkout import lay_out
+from ci.git.command import ENVIRONMENT, check_version
+from ci.git.mirror import Mirror
+from ci.model.build import PreparedProject
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ci.config.settings import GerritSettings
+    from ci.model.change import Change
+
+CONNECT_TIMEOUT_SECONDS = 20
+CONTROL_PERSIST_SECONDS = 900
+# Jobs of one buildset are prepared within moments of each other, and must test the same commit.
+REUSE_SECONDS = 30.0
+MAX_KEPT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One project of a buildset's source: its branches, and the commit that is put on the one checked out."""
+
+    project: PreparedProject
+    mirror: Path
+    branches: dict[str, str]
+
+
+class GitSources:
+    """A `SourcePreparer` over one mirror for each project of the site's Gerrits (`gerrits` by connection name)."""
+
+    def __init__(self, gerrits: Mapping[str, GerritSettings], folder: Path) -> None:
+        self._gerrits = gerrits
+        self._folder = folder.absolute()
+        self._lock = threading.Lock()
+        self._mirrors: dict[Path, Mirror] = {}
+        self._resolved: dict[tuple[object, ...], tuple[float, tuple[Source, ...]]] = {}
+        self._resolving: dict[tuple[object, ...], threading.Lock] = {}
+        self._default_branches: dict[Path, str] = {}
+        # A socket's path may be 107 bytes long, and a state folder's may be longer.
+        self._sockets = Path(tempfile.mkdtemp(prefix="ci-git-", dir="/tmp"))
+
+    def prepare(self, change: Change, required_projects: Sequence[str], folder: Path) -> tuple[PreparedProject, ...]:
+        """Fetch, merge and lay out; see the port. What was resolved moments ago for the same change is used again."""
+        sources = self.resolve(change, required_projects)
+        return self.lay_out(sources, folder)
+
+    def resolve(self, change: Change, required_projects: Sequence[str] = ()) -> tuple[Source, ...]:
+        """Fetch the change and its branch, merge them, and fix the commit of each project.
+
+        Call it once for a buildset and `lay_out` for each of its builds where all must test the very same commits;
+        within 30 s it answers the same anyway, also to several threads at once. Raises MergeConflict, Unavailable,
+        Refused.
+        """
+        key = (change.connection, change.project, change.branch, change.revision, change.ref, *required_projects)
+        with self._lock:
+            turn = self._resolving.setdefault(key, threading.Lock())
+        with turn:
+            kept = self._resolved.get(key)
+            if kept is not None and time.monotonic() - kept[0] < REUSE_SECONDS:
+                return kept[1]
+            sources = self._resolve(change, required_projects)
+            self._keep(key, sources)
+        return sources
+
+    def lay_out(self, sources: Sequence[Source], folder: Path) -> tuple[PreparedProject, ...]:
+        """Put repositories that borrow from the mirrors below the folder; returns their projects in order."""
+        for source in sources:
+            target = folder / source.project.canonical_hostname / source.project.name
+            branches = {**source.branches, source.project.checkout: source.project.commit}
+            lay_out(target, source.mirror, branches, source.project.checkout)
+        return tuple(source.project for source in sources)
+
+    def changed_files(self, change: Change) -> tuple[str, ...]:
+        """Return the paths that a patch set touches, from git; fetches it first."""
+        mirror = self._mirror(change.connection, change.project)
+        ref, revision = names.change_ref(change.ref), names.revision(change.revision)
+
+        def fetch_and_compare() -> tuple[str, ...]:
+            mirror.fetch(ref)
+            return mirror.changed_files(revision)
+
+        return mirror.healed(fetch_and_compare)
+
+    def close(self) -> None:
+        """Close the shared ssh connections."""
+        for settings in self._gerrits.values():
+            arguments = [*self._ssh(settings), "-O", "exit", "-p", str(settings.port), "-l", settings.user, "--"]
+            quiet = subprocess.DEVNULL
+            address = settings.ssh_server or settings.server
+            subprocess.run([*arguments, address], check=False, stdin=quiet, stdout=quiet, stderr=quiet, env=ENVIRONMENT)
+        shutil.rmtree(self._sockets, ignore_errors=True)
+
+    def _keep(self, key: tuple[object, ...], sources: tuple[Source, ...]) -> None:
+        with self._lock:
+            self._resolved[key] = (time.monotonic(), sources)
+            while len(self._resolved) > MAX_KEPT:
+                oldest = next(iter(self._resolved))
+                del self._resolved[oldest]
+                self._resolving.pop(oldest, None)
+
+    def _resolve(self, change: Change, required_projects: Sequence[str]) -> tuple[Source, ...]:
+        check_version()
+        branch, revision = names.branch(change.branch), names.revision(change.revision)
+        ref, mirror = names.change_ref(change.ref), self._mirror(change.connection, change.project)
+
+        def fetch_and_merge() -> tuple[dict[str, str], str]:
+            mirror.fetch(ref)
+            branches = mirror.branches()
+            if branch not in branches:
+                raise Refused(f"{change.project} has no branch {branch}")
+            subject = f"change {change.number},{change.patchset} into {branch}"
+            return branches, mirror.merge(branches[branch], revision, subject)
+
+        branches, commit = mirror.healed(fetch_and_merge)
+        settings = self._settings(change.connection)
+        project = PreparedProject(change.project, settings.canonical_hostname, branch, commit)
+        sources = [Source(project, mirror.path, branches)]
+        sources += [
+            self._required(change.connection, name, branch) for name in required_projects if name != change.project
+        ]
+        return tuple(sources)
+
+    def _required(self, connection: str, name: str, branch: str) -> Source:
+        connection, name = self._located(connection, name)
+        mirror = self._mirror(connection, name)
+
+        def fetch() -> dict[str, str]:
+            mirror.fetch()
+            return mirror.branches()
+
+        branches = mirror.healed(fetch)
+        if branch not in branches:
+            branch = self._default_branches.get(mirror.path) or mirror.default_branch()
+            self._default_branches[mirror.path] = branch
+        if branch not in branches:
+            raise Refused(f"{name} has no branch {branch}")
+        settings = self._settings(connection)
+        project = PreparedProject(name, settings.canonical_hostname, branch, branches[branch], required=True)
+        return Source(project, mirror.path, branches)
+
+    def _located(self, connection: str, name: str) -> tuple[str, str]:
+        """Return the connection and the name of a project that may be given by its canonical name."""
+        for other, settings in self._gerrits.items():
+            if name.startswith(f"{settings.canonical_hostname}/"):
+                return other, name.removeprefix(f"{settings.canonical_hostname}/")
+        return connection, name
+
+    def _settings(self, connection: str) -> GerritSettings:
+        try:
+            return self._gerrits[connection]
+        except KeyError:
+            raise Refused(f"no connection {connection!r} in zuul.conf") from None
+
+    def _mirror(self, connection: str, project: str) -> Mirror:
+        settings = self._settings(connection)
+        path = names.mirror_path(self._folder, settings.canonical_hostname, project)
+        address = names.host(settings.ssh_server or settings.server)
+        url = f"ssh://{quote(settings.user, safe='')}@{address}:{settings.port}/{quote(project)}"
+        environment = {"GIT_SSH_COMMAND": shlex.join(self._ssh(settings)), "GIT_SSH_VARIANT": "ssh"}
+        with self._lock:
+            return self._mirrors.setdefault(path, Mirror(path, url, environment))
+
+    def _ssh(self, settings: GerritSettings) -> list[str]:
+        options = {
+            "BatchMode": "yes",
+            "ConnectTimeout": str(CONNECT_TIMEOUT_SECONDS),
+            # The second fetch needs no handshake: it takes the connection of the first.
+            "ControlMaster": "auto",
+            "ControlPath": f'"{self._sockets}/%C"',
+            "ControlPersist": f"{CONTROL_PERSIST_SECONDS}s",
+            "GlobalKnownHostsFile": "/dev/null",
+            "IdentitiesOnly": "yes",
+            "IdentityFile": f'"{settings.sshkey.absolute()}"',
+            "ServerAliveCountMax": "3",
+            "ServerAliveInterval": "5",
+            "StrictHostKeyChecking": "yes",
+            "UserKnownHostsFile": f'"{settings.known_hosts.absolute()}"',
+        }
+        return ["ssh", "-F", "none", *(word for name, value in options.items() for word in ("-o", f"{name}={value}"))]

@@ -1,0 +1,317 @@
+"""Real git over a real sshd: mirrors, merging, layout, and what is said when something is wrong."""
+
+import concurrent.futures
+import os
+import shutil
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from lab.sshd_node import SshdNode
+
+from ci.config.settings import GerritSettings
+from ci.errors import CIError, HostKeyMismatch, MergeConflict, Refused, Unavailable
+from ci.git.mirror import Mirror
+from ci.git.sources import GitSources
+from ci.model.change import Change
+
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_AUTHOR_NAME": "Ann",
+    "GIT_AUTHOR_EMAIL": "ann@example.com",
+    "GIT_COMMITTER_NAME": "Ann",
+    "GIT_COMMITTER_EMAIL": "ann@example.com",
+}
+
+
+def git(folder, *arguments, date="1700000000 +0000"):
+    environment = {**ENVIRONMENT, "GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
+    done = subprocess.run(["git", *arguments], cwd=folder, env=environment, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@dataclass
+class Upstream:
+    """A repository on the server, with a work tree beside it to make changes in."""
+
+    folder: Path
+
+    def __post_init__(self):
+        self.folder.mkdir(parents=True)
+        git(self.folder, "init", "-q", "-b", "master", "work")
+        self.work = self.folder / "work"
+        self.commit({"nova/a.py": "one\n" * 20, "nova/b.py": "two\n" * 20}, "start")
+        git(self.folder, "init", "-q", "--bare", "-b", "master", "nova")
+        self.push("master")
+
+    @property
+    def project(self):
+        return str(self.folder / "nova").lstrip("/")
+
+    def commit(self, files, message, *, start=None):
+        if start:
+            git(self.work, "checkout", "-q", "--detach", start)
+        for name, text in files.items():
+            path = self.work / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        git(self.work, "add", "-A")
+        git(self.work, "commit", "-q", "-m", message)
+        return git(self.work, "rev-parse", "HEAD")
+
+    def push(self, branch):
+        git(self.work, "push", "-q", "--force", str(self.folder / "nova"), f"HEAD:refs/heads/{branch}")
+
+    def tip(self, branch="master"):
+        return git(self.folder / "nova", "rev-parse", f"refs/heads/{branch}")
+
+    def change(self, number, files, *, start=None, branch="master", message="a change"):
+        revision = self.commit(files, message, start=start or self.tip(branch))
+        ref = f"refs/changes/{number % 100:02}/{number}/1"
+        git(self.work, "push", "-q", str(self.folder / "nova"), f"HEAD:{ref}")
+        return Change("gerrit", self.project, branch, number, 1, revision, ref)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with SshdNode(tmp_path_factory.mktemp("sshd")) as node:
+        (node.folder / "known_hosts").write_text(node.known_hosts())
+        yield node
+
+
+@pytest.fixture
+def upstream(tmp_path):
+    return Upstream(tmp_path / "upstream")
+
+
+def settings(server, **changes):
+    fields = {
+        "name": "gerrit",
+        "server": "127.0.0.2",
+        "port": server.port,
+        "user": server.username,
+        "sshkey": server.private_key,
+        "known_hosts": server.folder / "known_hosts",
+        "canonical_hostname": "review.example.com",
+    }
+    return {"gerrit": GerritSettings(**{**fields, **changes})}
+
+
+@pytest.fixture
+def sources(server, tmp_path):
+    made = GitSources(settings(server), tmp_path / "mirrors")
+    yield made
+    made.close()
+
+
+def test_a_change_on_an_old_base_is_merged_onto_the_tip(sources, upstream, tmp_path):
+    old = upstream.tip()
+    upstream.commit({"nova/c.py": "new\n"}, "meanwhile", start=old)
+    upstream.push("master")
+    change = upstream.change(101, {"nova/b.py": "changed\n"}, start=old)
+    (project,) = sources.prepare(change, (), tmp_path / "src")
+    folder = tmp_path / "src/review.example.com" / change.project
+    assert project.canonical_name == f"review.example.com/{change.project}"
+    assert project.checkout == "master"
+    assert git(folder, "rev-parse", "HEAD") == project.commit
+    assert git(folder, "symbolic-ref", "HEAD") == "refs/heads/master"
+    assert git(folder, "show", "-s", "--format=%P", "HEAD").split() == [upstream.tip(), change.revision]
+    assert git(folder, "show", "HEAD:nova/b.py") == "changed"
+    assert git(folder, "show", "HEAD:nova/c.py") == "new"
+    assert git(folder, "fsck", "--connectivity-only") == ""
+
+
+def test_the_merge_is_the_same_commit_each_time_it_is_made(server, upstream, tmp_path):
+    old = upstream.tip()
+    upstream.commit({"nova/c.py": "new\n"}, "meanwhile", start=old)
+    upstream.push("master")
+    change = upstream.change(102, {"nova/b.py": "changed\n"}, start=old)
+    commits = set()
+    for name in ("one", "two"):
+        sources = GitSources(settings(server), tmp_path / name)
+        commits.add(sources.resolve(change)[0].project.commit)
+        sources.close()
+    assert len(commits) == 1
+
+
+def test_a_change_on_the_tip_is_tested_as_it_is(sources, upstream):
+    change = upstream.change(103, {"nova/b.py": "changed\n"})
+    assert sources.resolve(change)[0].project.commit == change.revision
+
+
+def test_a_change_that_is_already_merged_leaves_the_tip(sources, upstream):
+    change = upstream.change(104, {"nova/b.py": "changed\n"})
+    upstream.push("master")
+    upstream.commit({"nova/d.py": "later\n"}, "later", start=change.revision)
+    upstream.push("master")
+    assert sources.resolve(change)[0].project.commit == upstream.tip()
+
+
+def test_a_conflict_names_the_files(sources, upstream):
+    old = upstream.tip()
+    upstream.commit({"nova/a.py": "theirs\n", "nova/b.py": "theirs\n"}, "meanwhile", start=old)
+    upstream.push("master")
+    change = upstream.change(105, {"nova/a.py": "ours\n", "nova/b.py": "ours\n"}, start=old)
+    with pytest.raises(MergeConflict, match=r"^change 105,1 into master .* conflicts in nova/a.py, nova/b.py$"):
+        sources.resolve(change)
+
+
+def test_a_change_without_common_history_is_a_conflict(sources, upstream):
+    git(upstream.work, "checkout", "-q", "--orphan", "alien")
+    revision = upstream.commit({"x": "y\n"}, "alien")
+    git(upstream.work, "push", "-q", str(upstream.folder / "nova"), "HEAD:refs/changes/06/106/1")
+    with pytest.raises(MergeConflict, match="no history in common"):
+        sources.resolve(Change("gerrit", upstream.project, "master", 106, 1, revision, "refs/changes/06/106/1"))
+
+
+def test_two_jobs_at_once_share_one_merge(sources, upstream, tmp_path, monkeypatch):
+    change = upstream.change(107, {"nova/b.py": "changed\n"})
+    fetches = []
+    fetch = Mirror.fetch
+    monkeypatch.setattr(Mirror, "fetch", lambda mirror, ref=None: (fetches.append(ref), fetch(mirror, ref))[1])
+    start = threading.Barrier(4)
+
+    def job(number):
+        start.wait()
+        return sources.prepare(change, (), tmp_path / f"job{number}")
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        prepared = set(pool.map(job, range(4)))
+    assert len(prepared) == 1
+    assert fetches == [change.ref]
+
+
+def test_what_is_resolved_can_be_laid_out_again_when_the_branch_has_moved(sources, upstream, tmp_path):
+    change = upstream.change(108, {"nova/b.py": "changed\n"})
+    resolved = sources.resolve(change)
+    upstream.commit({"nova/z.py": "z\n"}, "moved", start=upstream.tip())
+    upstream.push("master")
+    assert sources.lay_out(resolved, tmp_path / "late")[0].commit == change.revision
+
+
+def test_a_required_project_comes_at_the_same_branch_or_else_the_default_one(sources, upstream, server, tmp_path):
+    other = Upstream(tmp_path / "other")
+    change = upstream.change(109, {"nova/b.py": "changed\n"})
+    _, required = sources.prepare(change, (other.project,), tmp_path / "src")
+    assert (required.checkout, required.commit, required.required) == ("master", other.tip(), True)
+
+    upstream.commit({"nova/p.py": "pike\n"}, "pike", start=upstream.tip())
+    upstream.push("stable/pike")
+    change = upstream.change(110, {"nova/b.py": "changed\n"}, branch="stable/pike")
+    first, required = sources.prepare(change, (f"review.example.com/{other.project}",), tmp_path / "pike")
+    assert (first.checkout, required.checkout) == ("stable/pike", "master")
+
+
+def test_other_branches_are_there(sources, upstream, tmp_path):
+    upstream.push("stable/pike")
+    change = upstream.change(111, {"nova/b.py": "changed\n"})
+    sources.prepare(change, (), tmp_path / "src")
+    folder = tmp_path / "src/review.example.com" / change.project
+    assert git(folder, "rev-parse", "refs/heads/stable/pike") == upstream.tip("stable/pike")
+
+
+def test_a_deleted_branch_does_not_stand_in_the_way_of_a_folder_of_branches(sources, upstream):
+    upstream.push("feature")
+    sources.resolve(upstream.change(112, {"nova/b.py": "changed\n"}))
+    git(upstream.folder / "nova", "update-ref", "-d", "refs/heads/feature")
+    upstream.push("feature/two")
+    sources.resolve(upstream.change(113, {"nova/b.py": "changed\n"}))
+
+
+def test_changed_files_are_those_against_the_first_parent(sources, upstream):
+    change = upstream.change(114, {"nova/b.py": "changed\n", "docs/\u00fc\n.rst": "x"})
+    assert sources.changed_files(change) == ("docs/\u00fc\n.rst", "nova/b.py")
+
+
+def test_a_damaged_mirror_is_made_anew(sources, upstream, tmp_path):
+    sources.resolve(upstream.change(115, {"nova/b.py": "changed\n"}))
+    (mirror,) = (tmp_path / "mirrors").glob("*/*.git")
+    for path in [*mirror.glob("objects/??/*"), *mirror.glob("objects/pack/*")]:
+        path.chmod(0o644)
+        path.write_bytes(b"")
+    change = upstream.change(116, {"nova/a.py": "changed\n"})
+    assert sources.resolve(change)[0].project.commit == change.revision
+
+
+def test_a_mirror_without_a_head_never_reaches_a_repository_around_it(sources, upstream, tmp_path):
+    git(tmp_path, "init", "-q", "-b", "around", ".")
+    sources.resolve(upstream.change(117, {"nova/b.py": "changed\n"}))
+    (mirror,) = (tmp_path / "mirrors").glob("*/*.git")
+    (mirror / "HEAD").unlink()
+    sources.resolve(upstream.change(118, {"nova/b.py": "changed\n"}))
+    assert git(tmp_path, "for-each-ref") == ""
+
+
+def test_an_unreachable_server_is_worth_another_try(server, upstream, tmp_path):
+    sources = GitSources(settings(server, port=1), tmp_path / "mirrors")
+    with pytest.raises(Unavailable, match="Connection refused"):
+        sources.resolve(upstream.change(119, {"nova/b.py": "changed\n"}))
+    sources.close()
+
+
+def test_an_unknown_host_key_is_refused(server, upstream, tmp_path):
+    (tmp_path / "known_hosts").write_text("")
+    sources = GitSources(settings(server, known_hosts=tmp_path / "known_hosts"), tmp_path / "mirrors")
+    with pytest.raises(HostKeyMismatch, match="Host key verification failed"):
+        sources.resolve(upstream.change(120, {"nova/b.py": "changed\n"}))
+    sources.close()
+
+
+def test_a_missing_project_or_patch_set_is_refused(sources, upstream):
+    change = upstream.change(121, {"nova/b.py": "changed\n"})
+    with pytest.raises(Refused):
+        sources.resolve(Change("gerrit", "no/such", "master", 121, 1, change.revision, change.ref))
+    with pytest.raises(Refused, match="remote ref"):
+        sources.resolve(Change("gerrit", change.project, "master", 121, 2, change.revision, "refs/changes/21/121/2"))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("project", "../../etc"),
+        ("project", "--upload-pack=touch /tmp/x"),
+        ("branch", "--all"),
+        ("branch", "a..b"),
+        ("ref", "refs/heads/master"),
+        ("ref", "refs/changes/21/121/1:refs/heads/master"),
+        ("revision", "HEAD"),
+    ],
+)
+def test_hostile_names_are_refused_before_git_sees_them(sources, upstream, field, value):
+    change = upstream.change(122, {"nova/b.py": "changed\n"})
+    hostile = {
+        "connection": "gerrit",
+        "project": change.project,
+        "branch": "master",
+        "number": 122,
+        "patchset": 1,
+        "revision": change.revision,
+        "ref": change.ref,
+        field: value,
+    }
+    with pytest.raises(Refused, match="^not "):
+        sources.resolve(Change(**hostile))
+
+
+def test_a_second_fetch_shares_the_connection_and_laying_out_takes_moments(sources, upstream, tmp_path):
+    sources.resolve(upstream.change(123, {"nova/b.py": "changed\n"}))
+    change = upstream.change(124, {"nova/b.py": "changed again\n"})
+    started = time.monotonic()
+    resolved = sources.resolve(change)
+    middle = time.monotonic()
+    sources.lay_out(resolved, tmp_path / "src")
+    print(f"resolve {middle - started:.3f} s, lay out {time.monotonic() - middle:.3f} s")
+    assert time.monotonic() - middle < 0.05
+
+
+def test_no_room_for_a_mirror_is_one_clear_line(server, upstream, tmp_path):
+    (tmp_path / "mirrors").write_text("a file where the folder should be")
+    sources = GitSources(settings(server), tmp_path / "mirrors")
+    with pytest.raises(CIError, match="^cannot write"):
+        sources.resolve(upstream.change(125, {"nova/b.py": "changed\n"}))
+    sources.close()
+    shutil.rmtree(tmp_path / "mirrors", ignore_errors=True)
