@@ -1,0 +1,1 @@
+"""The one archive in which a build's logs travel from the node to the executor."""

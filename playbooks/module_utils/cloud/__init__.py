@@ -1,0 +1,1 @@
+"""A throwaway OpenStack on one node: what the modules of these playbooks share."""

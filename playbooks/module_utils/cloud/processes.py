@@ -1,0 +1,125 @@
+"""Processes that belong to one build: started with a mark, found again by it, ended all together."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+# The plays set this variable for all their tasks and every process inherits it, so that what a build
+# leaves behind is found even when nothing recorded it.
+MARK = "CI_BUILD"
+RECORD = "processes.jsonl"
+
+
+def start(folder: str, name: str, argv: list[str], environment: dict[str, str], log: str) -> subprocess.Popen[bytes]:
+    """Start a process in a session of its own, recorded in `folder`; output goes to the end of the file `log`."""
+    with open(log, "ab") as output:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd=folder,
+            start_new_session=True,
+        )
+    row = {"name": name, "pid": process.pid, "started": _stat(process.pid).get("started")}
+    with open(os.path.join(folder, RECORD), "a", encoding="utf-8") as record:
+        record.write(json.dumps(row) + "\n")
+    return process
+
+
+def run(folder: str, argv: list[str], environment: dict[str, str], log: str, timeout_seconds: float) -> int:
+    """Run to the end like `start`; return the exit status, 124 after a timeout (the process is killed)."""
+    process = start(folder, os.path.basename(argv[0]), argv, environment, log)
+    try:
+        return process.wait(timeout_seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return 124
+
+
+def of_build(build: str, folder: str) -> list[int]:
+    """Return the ids of all living processes of a build and its workspace `folder`, never this process itself.
+
+    A process belongs to it by its environment, or (some programs overwrite theirs with a title) by a
+    recorded id with the same start time, or by the session of a recorded one.
+    """
+    recorded = _recorded(folder)
+    mark = f"{MARK}={build}".encode()
+    found = []
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or int(name) == os.getpid():
+            continue
+        pid, stat = int(name), _stat(int(name))
+        if not stat or stat["state"] == "Z":
+            continue
+        leader = recorded.get(stat["session"])
+        # The leader of a session is gone or is the recorded process: ids of living sessions are not reused.
+        in_session = leader is not None and _stat(stat["session"]).get("started", leader) == leader
+        if in_session or mark in _environment(pid):
+            found.append(pid)
+    return found
+
+
+def kill_all(build: str, folder: str, deadline_seconds: float = 10.0) -> list[int]:
+    """Kill all processes of a build and wait until they are gone; return those that are not."""
+    deadline = time.monotonic() + deadline_seconds
+    left = of_build(build, folder)
+    while left and time.monotonic() < deadline:
+        for pid in left:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        time.sleep(0.05)
+        left = of_build(build, folder)
+    return left
+
+
+def tail(path: str, lines: int = 25) -> str:
+    """Return the last lines of a text file, empty when there is none."""
+    try:
+        with open(path, "rb") as stream:
+            stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, stream.tell() - 64 * 1024))
+            text = stream.read().decode("utf-8", errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def _recorded(folder: str) -> dict[int, int | None]:
+    rows: dict[int, int | None] = {}
+    try:
+        with open(os.path.join(folder, RECORD), encoding="utf-8") as record:
+            for line in record:
+                try:
+                    row = json.loads(line)
+                except ValueError:
+                    continue
+                rows[row["pid"]] = row["started"]
+    except FileNotFoundError:
+        pass
+    return rows
+
+
+def _stat(pid: int) -> dict[str, int | str]:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stream:
+            fields = stream.read().rpartition(")")[2].split()
+    except OSError:
+        return {}
+    return {"state": fields[0], "session": int(fields[3]), "started": int(fields[19])}
+
+
+def _environment(pid: int) -> list[bytes]:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as stream:
+            return stream.read().split(b"\0")
+    except OSError:
+        return []

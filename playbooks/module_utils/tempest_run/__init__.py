@@ -1,0 +1,1 @@
+"""Running tempest on a node: which tests, and what came of them."""

@@ -1,0 +1,1 @@
+"""The namespace under which the out-of-tree PowerVM driver is loaded."""

@@ -1,0 +1,11 @@
+CREATE DATABASE keystone CHARACTER SET utf8mb3;
+CREATE DATABASE placement CHARACTER SET utf8mb3;
+CREATE DATABASE glance CHARACTER SET utf8mb3;
+CREATE DATABASE neutron CHARACTER SET utf8mb3;
+CREATE DATABASE nova_api CHARACTER SET utf8mb3;
+CREATE DATABASE nova_cell0 CHARACTER SET utf8mb3;
+CREATE DATABASE nova CHARACTER SET utf8mb3;
+CREATE USER openstack@127.0.0.1 IDENTIFIED BY '${password}';
+GRANT ALL ON *.* TO openstack@127.0.0.1;
+CREATE USER openstack@localhost IDENTIFIED BY '${password}';
+GRANT ALL ON *.* TO openstack@localhost;
