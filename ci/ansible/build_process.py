@@ -122,7 +122,10 @@ def read_tests(test_reader: str, log_folder: Path) -> TestReport:
         return TestReport()
     module, _, name = test_reader.partition(":")
     read: Callable[[Path], TestReport] = getattr(importlib.import_module(module), name)
-    return read(log_folder)
+    try:
+        return read(log_folder)
+    except OSError as error:
+        return TestReport(problem=f"the test results cannot be read: {error.strerror}")
 
 
 def conclude(verdict: phases.Verdict, report: TestReport, started_at: float) -> BuildOutcome:
