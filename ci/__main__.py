@@ -5,9 +5,9 @@ from __future__ import annotations
 
 def main() -> None:
     """Run the command line."""
-    from ci.cli import root  # noqa: PLC0415 - keeps `import ci` free of click
+    from ci.cli.root import main as run_command_line  # noqa: PLC0415 - keeps `import ci` free of click
 
-    root.main()
+    run_command_line()
 
 
 if __name__ == "__main__":

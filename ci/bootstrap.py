@@ -1,1 +1,175 @@
 """The only place that names concrete classes and wires them."""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+from ci.ansible.process import AnsibleRunner
+from ci.errors import CIError
+from ci.gerrit.adapter import SshGerrit
+from ci.git.sources import GitSources
+from ci.nodes.static import StaticNodes
+from ci.services.clock import SystemClock
+from ci.services.executor import Executor, SiteFiles
+from ci.services.folders import Folders
+from ci.services.listener import Listener
+from ci.services.node_allocator import NodeAllocator
+from ci.services.pulse import Pulse
+from ci.services.reporter import Reporter
+from ci.services.reporting import Links
+from ci.services.scheduler import Scheduler
+from ci.services.service import Parts, Service
+from ci.services.single_run import SingleRun
+from ci.store.store import SqliteStore
+from ci.web.server import WebServer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ci.config.settings import GerritSettings
+    from ci.config.site import Site
+
+# A command that looks whether a service runs holds the lock for a moment too.
+LOCK_TRIES = 10
+TEST_READER = "ci.results.subunit:read_log_folder"
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The service and those of its parts that commands use too."""
+
+    service: Service
+    web: WebServer
+    store: SqliteStore
+
+
+def state_folder(state_dir: Path) -> Folders:
+    """Return the state folder, made when it is not there; raises `CIError` when it cannot be."""
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CIError(f"state folder {state_dir}: {error.strerror}: name another by --state-dir") from error
+    return Folders(state_dir.resolve())
+
+
+def existing_state_folder(state_dir: Path) -> Folders:
+    """Return the state folder of a CI that has run; raises `CIError` when there is none."""
+    folders = Folders(state_dir.resolve())
+    if not folders.database.is_file():
+        raise CIError(f"no CI has run in {state_dir} yet: start one with powervm-ci serve, or name its --state-dir")
+    return folders
+
+
+def is_served(folders: Folders) -> bool:
+    """Whether a service has the state folder now."""
+    with folders.lock.open("ab") as file:
+        return not _locked(file, tries=1)
+
+
+def lock(folders: Folders) -> BinaryIO:
+    """Take the state folder for one service; raises `CIError` when another has it. Kept as long as the file is."""
+    file = folders.lock.open("ab")
+    if not _locked(file, LOCK_TRIES):
+        file.close()
+        raise CIError(f"another powervm-ci serve has the state folder {folders.state}: stop it first")
+    return file
+
+
+def _locked(file: BinaryIO, tries: int) -> bool:
+    for _ in range(tries):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return True
+    return False
+
+
+def open_store(folders: Folders) -> SqliteStore:
+    """Open the database of a state folder."""
+    return SqliteStore(folders.database)
+
+
+def gerrit(settings: GerritSettings) -> SshGerrit:
+    """Return the Gerrit of one connection; nothing is connected yet."""
+    return SshGerrit(
+        name=settings.name,
+        server=settings.ssh_server or settings.server,
+        port=settings.port,
+        user=settings.user,
+        sshkey=settings.sshkey,
+        known_hosts=settings.known_hosts,
+        keepalive=settings.keepalive,
+    )
+
+
+def sources(site: Site, folders: Folders) -> GitSources:
+    """Return what prepares the sources of builds."""
+    return GitSources(site.settings.gerrits, folders.mirrors)
+
+
+def runner() -> AnsibleRunner:
+    """Return what runs builds."""
+    return AnsibleRunner(test_reader=TEST_READER)
+
+
+def site_files(site: Site) -> SiteFiles:
+    """Return what of a site the builds need; raises `CIError` when the key for the nodes is not named."""
+    key = site.settings.node_private_key
+    if key is None:
+        raise CIError("zuul.conf: no key for the nodes: set node_private_key in [powervm-ci]")
+    return SiteFiles(site.folder.resolve(), key.resolve(), site.layout.tenant.name)
+
+
+def links(site: Site) -> Links:
+    """Return where comments point to; raises `CIError` when the address of the pages is left to chance."""
+    if site.settings.port == 0 and not site.settings.root_url:
+        raise CIError("zuul.conf: port=0 in [powervm-ci] needs root_url too: comments would link to nowhere")
+    return Links(site.settings.public_url, site.settings.ci_page_url or "")
+
+
+def single_run(site: Site, folders: Folders, store: SqliteStore) -> SingleRun:
+    """Return what runs one job outside of the service."""
+    return SingleRun(
+        site_files(site), sources(site, folders), runner(), StaticNodes(site.nodes), store, folders, SystemClock()
+    )
+
+
+def build_engine(site: Site, folders: Folders) -> Engine:
+    """Wire the service of a site; nothing is started yet."""
+    from ci.web.app import create_app  # noqa: PLC0415 - only the service needs the web libraries
+    from ci.web.server import Listen, WebServer  # noqa: PLC0415
+    from ci.web.sources import Sources  # noqa: PLC0415
+
+    store, pulse, clock = open_store(folders), Pulse(), SystemClock()
+    gerrits = {name: gerrit(settings) for name, settings in site.settings.gerrits.items()}
+    nodes = StaticNodes(site.nodes)
+    where = links(site)
+    scheduler = Scheduler(site.layout, gerrits, store, where, pulse, clock)
+    executor = Executor(
+        site_files(site),
+        sources(site, folders),
+        runner(),
+        store,
+        scheduler,
+        folders,
+        pulse,
+        clock,
+    )
+    pages = Sources(store.views, store.buildsets, (nodes,), folders, where, clock, pulse)
+    web = WebServer(create_app(pages), Listen(site.settings.listen_address, site.settings.port))
+    parts = Parts(
+        store=store,
+        listeners=[Listener(one, store, pulse, clock) for one in gerrits.values()],
+        scheduler=scheduler,
+        node_allocator=NodeAllocator(nodes, store, scheduler, pulse, clock),
+        executor=executor,
+        reporter=Reporter(gerrits, store, pulse, clock),
+        web=web,
+        pulse=pulse,
+    )
+    return Engine(Service(parts), web, store)

@@ -37,9 +37,15 @@ class Verb:
 
 
 VERBS: dict[str, Verb] = {
+    "builds": Verb("ci.cli.builds:builds", "List builds, newest first."),
     "check": Verb("ci.cli.check:check", "Check all files of the site; needs no network."),
+    "dequeue": Verb("ci.cli.orders:dequeue", "End what runs for a change, without a vote."),
+    "enqueue": Verb("ci.cli.orders:enqueue", "Run a pipeline's jobs for a change now."),
     "explain": Verb("ci.cli.explain:explain", "Say what events would start, and why not; needs no Gerrit."),
     "freeze-job": Verb("ci.cli.freeze_job:freeze_job", "Show a job as it would run for a change."),
+    "run": Verb("ci.cli.run:run", "Run one job for a change here and now, without a vote."),
+    "serve": Verb("ci.cli.serve:serve", "Listen, run jobs, vote: the service."),
+    "status": Verb("ci.cli.status:status", "Show connections, queue, builds and nodes."),
 }
 
 

@@ -90,7 +90,7 @@ def decide(state: State, event: Event, change: Change, now: float) -> Decision:
         if judgement.starts:
             selection = state.layout.select_jobs(pipeline.name, change)
             jobs = selection.jobs
-            why_not += selection.why_not
+            why_not += [*selection.why_not, *selection.errors]
         else:
             why_not += judgement.reasons
         for buildset in running:

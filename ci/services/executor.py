@@ -15,8 +15,6 @@ from ci.observability import LOOP_FAILURES, get_logger
 from ci.services.zuul_variables import Run, zuul_variables
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ci.model.build import Buildset
     from ci.ports import Clock, JobRunner, SourcePreparer, Store
     from ci.services.folders import Folders
@@ -28,8 +26,8 @@ TASK_EVENTS = "task-events.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    """What of the site every build needs: the playbooks' folder, the key for nodes, the tenant's name."""
+class SiteFiles:
+    """What of the site every build needs: the folder that playbooks lie in, the key for nodes, the tenant."""
 
     folder: Path
     node_private_key: Path
@@ -40,7 +38,7 @@ class Executor:
     """One thread for each build that has nodes; the build's process outlives the service."""
 
     def __init__(
-        self, site: Site, sources: Mapping[str, SourcePreparer], runner: JobRunner, store: Store,
+        self, site: SiteFiles, sources: SourcePreparer, runner: JobRunner, store: Store,
         scheduler: Scheduler, folders: Folders, pulse: Pulse, clock: Clock,
     ) -> None:  # fmt: skip
         self._site = site
@@ -122,12 +120,9 @@ class Executor:
 
     def _prepare(self, build: Build) -> BuildSpec:
         buildset = self._buildset(build)
-        source = self._sources.get(buildset.change.connection)
-        if source is None:
-            raise CIError(f"connection {buildset.change.connection} is no longer in zuul.conf")
         folder = self._folders.build(build)
         required = tuple(project.name for project in build.job.required_projects)
-        projects = source.prepare(buildset.change, required, folder / "work" / "src")
+        projects = self._sources.prepare(buildset.change, required, folder / "work" / "src")
         run = Run(build, buildset.change, buildset.pipeline, self._site.tenant)
         return self._spec(build, zuul=zuul_variables(run, projects))
 

@@ -88,16 +88,23 @@ class BuildsetTable:
     def lease(self, build: Build, nodes: Sequence[tuple[NodeRequest, Node]], now: float) -> None:
         with self._database.transaction():
             self._database.move("lease_build", "build", build.id, "waiting -> starting", id=build.id, now=now)
+            self.hold_nodes(build.id, nodes, now)
+
+    def hold_nodes(self, holder: str, nodes: Sequence[tuple[NodeRequest, Node]], now: float) -> None:
+        with self._database.transaction():
             for position, (request, node) in enumerate(nodes):
                 self._database.execute(
                     "add_lease",
                     node_id=node.id,
                     node=to_json(node),
-                    build_id=build.id,
+                    build_id=holder,
                     request_name=request.name,
                     position=position,
                     now=now,
                 )
+
+    def give_back_nodes(self, holder: str) -> None:
+        self._database.execute("end_leases", build_id=holder)
 
     def leased_node_ids(self) -> frozenset[str]:
         return frozenset(row["node_id"] for row in self._database.rows("leases"))

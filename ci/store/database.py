@@ -126,9 +126,7 @@ def _load_queries() -> dict[str, str]:
     named = re.compile(r"^-- name: (\w+)$(.*?)(?=^-- name: |\Z)", re.MULTILINE | re.DOTALL)
     for file in sorted(resources.files("ci.store").joinpath("sql").iterdir(), key=lambda file: file.name):
         if file.name.endswith(".sql"):
-            for name, text in re.findall(
-                r"^-- name: (\w+)$(.*?)(?=^-- name: |\Z)", file.read_text(), re.MULTILINE | re.DOTALL
-            ):
+            for name, text in named.findall(file.read_text()):
                 queries[name] = text.strip()
     return queries
 

@@ -74,11 +74,12 @@ create index builds_open on builds (created_at) where state <> 'ended';
 create index builds_created on builds (created_at);
 create index builds_with_failed_tests on builds (ended_at) where failed_tests <> '[]';
 
--- Nodes in use: a row is the lock.
+-- Nodes in use: a row is the lock. `build_id` is a build of this database, or `run-PID-TIME` for a node that an
+-- operator's `powervm-ci run` has.
 create table leases (
     node_id text primary key,
     node text not null,         -- JSON of ci.model.node.Node
-    build_id text not null references builds,
+    build_id text not null,
     request_name text not null, -- the node's name in the job's nodeset
     position integer not null,  -- its place in the nodeset
     leased_at real not null

@@ -1,0 +1,101 @@
+"""`status`: how the CI is doing, read from its database (the service need not run)."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ci.cli.root import Invocation
+    from ci.config.site import Site
+    from ci.services.folders import Folders
+    from ci.store.store import SqliteStore
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.pass_obj
+def status(invocation: Invocation, as_json: bool) -> int:
+    """Show connections, the queue, running builds and nodes."""
+    from ci import bootstrap  # noqa: PLC0415 - slow to import
+
+    site = invocation.load_site()
+    folders = bootstrap.existing_state_folder(site.settings.state_dir)
+    found = _status(site, folders, bootstrap.open_store(folders), running=bootstrap.is_served(folders))
+    if as_json:
+        click.echo(json.dumps(found))
+    else:
+        _tell(found)
+    return 0
+
+
+def _status(site: Site, folders: Folders, store: SqliteStore, *, running: bool) -> dict[str, Any]:
+    from ci.cli.builds import as_record  # noqa: PLC0415
+    from ci.model.views import BuildView  # noqa: PLC0415
+
+    leases = store.views.leases()
+    buildsets = store.buildsets.running()
+    states = {view.name: view for view in store.views.connections()}
+    return {
+        "running": running,
+        "connections": [
+            {
+                "name": name,
+                "state": states[name].state if running and name in states else "down",
+                "reason": states[name].reason if name in states else "",
+                "since": states[name].since if name in states else None,
+                "last_event_at": states[name].last_event_at if name in states else None,
+            }
+            for name in site.settings.gerrits
+        ],
+        "events_waiting": store.views.events_waiting(),
+        "queue": [
+            {
+                "buildset": buildset.id,
+                "pipeline": buildset.pipeline,
+                "project": buildset.change.project,
+                "change": buildset.change.number,
+                "patchset": buildset.change.patchset,
+                "subject": buildset.change.subject,
+                "created_at": buildset.created_at,
+                "builds": [
+                    as_record(BuildView(build, buildset.change, buildset.pipeline), folders)
+                    for build in buildset.builds
+                ],
+            }
+            for buildset in buildsets
+        ],
+        "nodes": [
+            {"id": node.id, "name": node.name, "labels": list(node.labels), "build": leases.get(node.id)}
+            for node in site.nodes
+        ],
+    }
+
+
+def _tell(found: dict[str, Any]) -> None:
+    from ci.cli.tables import ago, print_table  # noqa: PLC0415
+
+    now = time.time()
+    if not found["running"]:
+        click.echo("The service does not run: start it with powervm-ci serve.")
+    print_table(
+        "Connections", ("Name", "State", "Since", "Last event", "Reason"),
+        [(c["name"], c["state"], ago(c["since"], now), ago(c["last_event_at"], now), c["reason"])
+         for c in found["connections"]],
+        "none",
+    )  # fmt: skip
+    print_table(
+        "Queue", ("Change", "Project", "Pipeline", "Job", "State", "Since", "Subject"),
+        [(f"{q['change']},{q['patchset']}", q["project"], q["pipeline"], b["job"], b["result"] or b["state"],
+          ago(b["started_at"] or b["created_at"], now), q["subject"])
+         for q in found["queue"] for b in q["builds"]],
+        "nothing runs, nothing waits",
+    )  # fmt: skip
+    print_table(
+        "Nodes", ("Node", "Labels", "Build"),
+        [(n["id"], ", ".join(n["labels"]), n["build"][:10] if n["build"] else "free") for n in found["nodes"]],
+        "none",
+    )  # fmt: skip
