@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -142,6 +143,8 @@ class Layout:
         frozen.job = replace(frozen.job, variables=deep_update(wanted.variables, frozen.job.variables))
         for line in lines:
             frozen.apply(line)
+        # a caller may keep and change what it gets; the definitions stay
+        frozen.job = replace(frozen.job, variables=copy.deepcopy(frozen.job.variables))
         return frozen if lines else f"the project's pipeline does not list it for the branch {branch}"
 
 

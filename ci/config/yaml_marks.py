@@ -127,18 +127,19 @@ def _compose(text: str) -> yaml.Node | None:
         place = (before.count("\n") + 1, len(before) - before.rfind("\n"))
         raise _UnreadableError(place, f"holds the character {error.character:#x}", "remove it") from None
     except yaml.MarkedYAMLError as error:
-        raise _UnreadableError(*_explain(error)) from None
+        raise _UnreadableError(*_explain(error, text)) from None
     except RecursionError:
         raise _UnreadableError((1, 1), "is nested too deeply") from None
 
 
-def _explain(error: yaml.MarkedYAMLError) -> tuple[Place, str, str]:
+def _explain(error: yaml.MarkedYAMLError, text: str) -> tuple[Place, str, str]:
     mark = error.problem_mark or error.context_mark
     place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     problem = error.problem or "cannot be read"
     if "another document" in problem or "single document" in (error.context or ""):
         return place, "holds several YAML documents", "keep one document in a file: remove the line `---`"
-    hint = "indent with spaces, not tabs" if "tab" in problem or "\\t" in problem else ""
+    line = text.split("\n")[place[0] - 1] if place[0] <= text.count("\n") + 1 else ""
+    hint = "indent with spaces, not tabs" if line[: place[1]].strip(" ").startswith("\t") else ""
     return place, f"not YAML: {problem}" + (f" {error.context}" if error.context else ""), hint
 
 
@@ -173,10 +174,10 @@ class _Builder:
             return Override(self._untagged(node), node.tag == "!override")
         if node.tag.startswith("!encrypted"):
             self._report(node, "encrypted values are for Zuul secrets, which this engine does not keep", "remove it")
-            return None
+            return self._untagged(node)
         if not node.tag.startswith(_TAG):
             self._report(node, f"unknown tag {node.tag}", "only !override and !inherit are known")
-            return None
+            return self._untagged(node)
         return self._built_in(node)
 
     def _untagged(self, node: yaml.Node) -> Any:
@@ -207,13 +208,13 @@ class _Builder:
                 value = math.nan
             if isinstance(value, float) and not math.isfinite(value):
                 self._report(node, f"{node.value} is not a number that can be used", "quote it to mean the text")
-                return None
+                return 0
             return value
         if kind == "timestamp":
             self._report(node, f"{node.value} is a date to YAML", f'quote it: "{node.value}"')
         else:
             self._report(node, f"{node.value!r} has the YAML type {kind}, which has no use here", "quote it")
-        return None
+        return node.value
 
     def _sequence(self, node: yaml.SequenceNode) -> Sequence:
         result = Sequence(_place(node))
