@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ci.model.event import Event
     from ci.model.vote import Review, ReviewReceipt
 
+# Twice this passes, at most, until a frozen link is noticed: once until the probe, once until its answer is overdue.
+KEEPALIVE_SECONDS = 5.0
+
 
 class SshGerrit:
     """One Gerrit: a connection for each open stream, and one that is kept for all commands."""
@@ -31,9 +34,14 @@ class SshGerrit:
         sshkey: Path,
         known_hosts: Path,
         port: int = 29418,
-        keepalive: float = 5.0,
+        keepalive: float = KEEPALIVE_SECONDS,
     ) -> None:
-        """Take the settings of one `[connection]`; nothing is connected yet. `keepalive` in seconds."""
+        """Take the settings of one `[connection]`; nothing is connected yet.
+
+        `keepalive` in seconds: a smaller one is kept to, a larger one (Zuul's is 60, and expects no answer) or 0 means
+        KEEPALIVE_SECONDS, because a CI that listens to a frozen link misses patch sets.
+        """
+        keepalive = min(keepalive or KEEPALIVE_SECONDS, KEEPALIVE_SECONDS)
         self._name = name
         self._address = Address(server, port, user, sshkey, known_hosts, keepalive)
         self._commands = CommandLine(self._address)

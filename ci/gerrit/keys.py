@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # How Gerrit counts comments in place of their text.
 _COMMENT_COUNT = re.compile(r"\(\d{1,6} comments?\)", re.ASCII)
-_HEAD = re.compile(r"Patch Set \d{1,9}:[^\n]*", re.ASCII)
+_HEAD = re.compile(r"^Patch Set \d{1,9}:[^\n]*", re.ASCII)
 
 
 def patchset_key(change: Change) -> str:
@@ -21,14 +21,18 @@ def patchset_key(change: Change) -> str:
     return f"patchset-created {change.project} {change.name} {change.revision}"
 
 
-def comment_key(change: Change, author: Account | None, second: int, comment: str) -> str:
-    """Key of a comment-added event; `comment` as `comment_text` returns it.
+def comment_key(
+    change: Change, author: Account | None, second: int, message: str, patchset_texts: Sequence[str] = ()
+) -> str:
+    """Key of a comment-added event, from the message and the comments at patch set level made with it.
 
-    How Gerrit counts inline comments does not take part: the stream and the list of messages count differently.
+    Gerrit's stream has these in place of the message, in an order of its own; its list of messages has a count instead.
+    So they alone count where there are any, as words in no order; the head line, which the stream leaves a vote out
+    of, counts where there is nothing else.
     """
     who = (author.username or author.email or author.name or "") if author else ""
-    words = _COMMENT_COUNT.sub("", comment).split()
-    digest = hashlib.sha256(" ".join(words).encode()).hexdigest()[:24]
+    words = " ".join(patchset_texts).split() or _HEAD.sub("", message, count=1).split() or message.split()
+    digest = hashlib.sha256(" ".join(sorted(words)).encode()).hexdigest()[:24]
     return f"comment-added {change.project} {change.name} {second} {digest} {who}"
 
 

@@ -55,12 +55,17 @@ def parse_event(connection: str, line: str, received_at: float) -> Event:
         return Event(connection, kind, type_name, other_key(type_name, created_at, raw), created_at, raw=raw)
     change = _change(connection, fields.child("change"), fields.child("patchSet"))
     author = _account(fields.optional_child(_ACTORS[kind]))
-    comment = _comment(fields) if kind is EventType.COMMENT_ADDED else ""
+    if kind is EventType.COMMENT_ADDED:
+        message, patchset_texts = fields.text("comment", ""), _patchset_texts(fields)
+        comment = comment_text(message, patchset_texts)
+        natural_key = comment_key(change, author, created_at, message, patchset_texts)
+    else:
+        comment, natural_key = "", _state_key(kind, change, created_at)
     return Event(
         connection,
         kind,
         type_name,
-        _natural_key(kind, change, author, created_at, comment),
+        natural_key,
         created_at,
         change=change,
         author=author,
@@ -156,17 +161,14 @@ def _approvals(fields: Fields, author: Account | None) -> tuple[Approval, ...]:
     )
 
 
-def _comment(fields: Fields) -> str:
+def _patchset_texts(fields: Fields) -> list[str]:
     beside = fields.optional_child("patchSetComments")
-    texts = [comment.text("message", "") for comment in beside.children(_PATCHSET_LEVEL)] if beside else []
-    return comment_text(fields.text("comment", ""), texts)
+    return [comment.text("message", "") for comment in beside.children(_PATCHSET_LEVEL)] if beside else []
 
 
-def _natural_key(kind: EventType, change: Change, author: Account | None, second: int, comment: str) -> str:
+def _state_key(kind: EventType, change: Change, second: int) -> str:
     if kind is EventType.PATCHSET_CREATED:
         return patchset_key(change)
-    if kind is EventType.COMMENT_ADDED:
-        return comment_key(change, author, second, comment)
     state = ""
     if kind is EventType.WIP_STATE_CHANGED:
         state = "wip" if change.wip else "ready"

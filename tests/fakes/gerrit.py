@@ -1,0 +1,220 @@
+"""A fake Gerrit that speaks real ssh on loopback, in this process, with switches for what goes wrong in the field."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import socket
+import threading
+from typing import TYPE_CHECKING, Any, Self
+
+import paramiko
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from tests.fakes.gerrit_changes import FakeAccount, FakeChange, FakeChanges, GerritRefuses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import TracebackType
+
+ADDRESS = "127.0.0.1"
+_HANDSHAKE_SECONDS = 20.0
+
+
+class FakeGerrit:
+    """A context manager: accounts `ci` (third-party CI) and `dev` (a developer), each with a key in `folder`.
+
+    Switches: `refuse_auth` for new connections, `answer_delay_seconds` for every command, `send_line` for garbage on
+    the streams, `close_streams`. For links that break or freeze put a `TcpProxy` in between.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.refuse_auth = False
+        self.answer_delay_seconds = 0.0
+        self.error_on_review: str | None = None
+        self.commands: list[str] = []
+        self.host_key = make_key(folder / "host_key")
+        self._keys: dict[str, paramiko.PKey] = {}
+        self._listener = socket.create_server((ADDRESS, 0))
+        self.port = int(self._listener.getsockname()[1])
+        self.state = FakeChanges(f"http://{ADDRESS}:{self.port}/")
+        self.add_account(
+            FakeAccount("ci", "IBM PowerVM CI", "ci@example.com", {"Verified": (-1, 1), "Code-Review": (-1, 1)})
+        )
+        self.add_account(FakeAccount("dev", "Dev Eloper", "dev@example.com", {"Code-Review": (-2, 2)}))
+        self._transports: list[paramiko.Transport] = []
+        self._streams: list[queue.Queue[bytes | None]] = []
+        self._stop = threading.Event()
+
+    def add_account(self, account: FakeAccount) -> Path:
+        """Add an account; returns the path of its private key."""
+        self.state.accounts[account.username] = account
+        self._keys[account.username] = make_key(self.key_path(account.username))
+        return self.key_path(account.username)
+
+    def key_path(self, username: str) -> Path:
+        return self.folder / f"{username}_key"
+
+    def known_hosts_line(self, port: int | None = None) -> str:
+        """Return the line for a known_hosts file, for another port when a proxy is in between."""
+        return f"[{ADDRESS}]:{port or self.port} {self.host_key.get_name()} {self.host_key.get_base64()}\n"
+
+    def send_line(self, line: bytes) -> None:
+        """Send these bytes and a line end on every open stream."""
+        for stream in list(self._streams):
+            stream.put(line + b"\n")
+
+    def close_streams(self) -> None:
+        """End every open stream cleanly, as an administrator can."""
+        for stream in list(self._streams):
+            stream.put(None)
+
+    def drop_connections(self) -> None:
+        """Cut every open connection."""
+        for transport in self._transports:
+            transport.close()
+        self._transports.clear()
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept, name="fake gerrit", daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self.close_streams()
+        self.drop_connections()
+        # A blocked accept() only returns when the listening socket is shut down.
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while not self._stop.is_set():
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        transport = paramiko.Transport(connection)
+        transport.add_server_key(self.host_key)
+        self._transports.append(transport)
+        with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
+            transport.start_server(server=_Session(self))
+
+    def allows(self, username: str, key: paramiko.PKey) -> bool:
+        return not self.refuse_auth and self._keys.get(username) == key
+
+    def run(self, username: str, command: str, channel: paramiko.Channel) -> None:
+        """Carry out one command of a client, to its end."""
+        # The client must know that its command is accepted before an answer to it comes. The thread that says so is
+        # the one that handles the answer to this question.
+        channel.get_transport().global_request("keepalive@fake", wait=True)
+        self.commands.append(command)
+        # On purpose: the switch is a slow server.
+        self._stop.wait(self.answer_delay_seconds)
+        words = command.split()
+        try:
+            status = self._dispatch(username, words, channel)
+        except GerritRefuses as error:
+            channel.sendall_stderr(f"{error}\n".encode())
+            status = 1
+        with contextlib.suppress(OSError):
+            channel.send_exit_status(status)
+            channel.close()
+
+    def _dispatch(self, username: str, words: list[str], channel: paramiko.Channel) -> int:
+        match words:
+            case ["gerrit", "version"]:
+                channel.sendall(b"gerrit version 3.10.0\n")
+            case ["gerrit", "stream-events"]:
+                self._stream(username, channel)
+            case ["gerrit", "query", "--format=JSON", *rest]:
+                channel.sendall(self._query(username, rest))
+            case ["gerrit", "review", "--json", target]:
+                self._review(username, target, channel)
+            case _:
+                raise GerritRefuses(f"fatal: {words}: not understood")
+        return 0
+
+    def _stream(self, username: str, channel: paramiko.Channel) -> None:
+        if not self.state.accounts[username].stream_events:
+            raise GerritRefuses("fatal: stream events not permitted")
+        lines: queue.Queue[bytes | None] = queue.Queue()
+
+        def listen(event: dict[str, Any], change: FakeChange) -> None:
+            if self.state.sees(username, change):
+                lines.put(json.dumps(event, ensure_ascii=False).encode() + b"\n")
+
+        self._streams.append(lines)
+        self.state.listeners.append(listen)
+        try:
+            while (line := lines.get()) is not None:
+                channel.sendall(line)
+        except OSError:
+            pass
+        finally:
+            self.state.listeners.remove(listen)
+            self._streams.remove(lines)
+
+    def _query(self, username: str, arguments: list[str]) -> bytes:
+        flags = {word for word in arguments if word.startswith("--")}
+        terms = [word for word in arguments if not word.startswith("--")]
+        lines: list[dict[str, Any]] = []
+        with self.state.lock:
+            if len(terms) == 1 and terms[0].startswith("change:") and terms[0][7:].isdigit():
+                change = self.state.changes.get(int(terms[0][7:]))
+                if change is not None and self.state.sees(username, change):
+                    lines.append(self.state.row(change, flags))
+            else:
+                return json.dumps({"type": "error", "message": f"unsupported query: {terms}"}).encode() + b"\n"
+        lines.append({"type": "stats", "rowCount": len(lines), "runTimeMilliseconds": 1, "moreChanges": False})
+        return b"".join(json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in lines)
+
+    def _review(self, username: str, target: str, channel: paramiko.Channel) -> None:
+        content = channel.makefile("rb").read()
+        if self.error_on_review is not None:
+            raise GerritRefuses(self.error_on_review)
+        number, _, patchset = target.partition(",")
+        self.state.review(username, int(number), int(patchset), json.loads(content))
+
+
+class _Session(paramiko.ServerInterface):
+    """One client's connection."""
+
+    def __init__(self, gerrit: FakeGerrit) -> None:
+        self._gerrit = gerrit
+        self._username = ""
+
+    def get_allowed_auths(self, username: str) -> str:
+        return "publickey"
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        self._username = username
+        allowed = self._gerrit.allows(username, key)
+        return paramiko.common.AUTH_SUCCESSFUL if allowed else paramiko.common.AUTH_FAILED
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        return paramiko.common.OPEN_SUCCEEDED
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        run: Callable[..., None] = self._gerrit.run
+        threading.Thread(target=run, args=(self._username, command.decode(), channel), daemon=True).start()
+        return True
+
+
+def make_key(path: Path) -> paramiko.PKey:
+    """Make an ssh key in a file that only its owner reads."""
+    private = Ed25519PrivateKey.generate()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+    return paramiko.PKey.from_path(path)
