@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
 from ci.web.dashboard import dashboard
 from ci.web.words import iso
@@ -170,4 +171,6 @@ def _number(text: str, name: str) -> int:
 
 
 def _json(body: Any, status: int = 200) -> Response:
-    return JSONResponse(body, status_code=status, headers={"cache-control": "no-cache"})
+    # Escaped to ASCII: a lone surrogate out of a Gerrit's JSON could not be encoded.
+    text = json.dumps(body, separators=(",", ":"))
+    return Response(text, status_code=status, media_type="application/json", headers={"cache-control": "no-cache"})

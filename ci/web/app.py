@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse, Response
@@ -23,6 +24,21 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from ci.web.sources import Sources
+
+
+class _AnyPath(Convertor[str]):
+    """Starlette's own `path` does not match a path with a line break in it, and files may be named so."""
+
+    regex = "(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("any_path", _AnyPath())
 
 
 def create_app(sources: Sources) -> Starlette:
@@ -45,7 +61,7 @@ def create_app(sources: Sources) -> Starlette:
         Route("/buildset/{id}", pages.buildset),
         Route("/build/{id}", pages.build),
         Route("/logs", to_logs),
-        Route("/logs/{path:path}", logs.show),
+        Route("/logs/{path:any_path}", logs.show),
         Route("/events", EventStream(sources.pulse, closing).open),
         Route("/api/status", api.status),
         Route("/api/builds", api.builds),

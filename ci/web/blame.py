@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 _STATES = {
     BuildState.WAITING: "Waiting for a node.",
     BuildState.STARTING: "Has its nodes; the source is being prepared.",
-    BuildState.RUNNING: "Running.",
 }
 _RESULTS = {
     Result.TIMED_OUT: "The job took longer than it may. A slow node does that as well as a patch that hangs: "

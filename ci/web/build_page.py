@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ci.model.build import BuildState, FailedTest
+from ci.model.build import BuildState, FailedTest, Result
 from ci.model.views import BuildView, FailureElsewhere, StepView
 from ci.web.blame import blame
 from ci.web.log_files import NoSuchFile, is_folder, list_folder, opened_below
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from ci.web.sources import Sources
 
 SHOWN_TASKS = 2_000
+TAIL_LINES = 20
+TAIL_BYTES = 16 * 1024
 CONSOLE = "job-output.txt"
 # Where a job leaves its tests' report, as OpenStack's jobs do.
 REPORTS = frozenset({"testr_results.html", "testr_results.html.gz"})
@@ -71,6 +74,7 @@ class BuildPage:
     blame: str
     tests: tuple[TestRow, ...]
     logs: tuple[LogLink, ...]
+    console_tail: tuple[str, ...]
     attempts: tuple[AttemptRow, ...]
     tasks: tuple[TaskRow, ...]
     tasks_cut: bool
@@ -96,6 +100,7 @@ def build_page(sources: Sources, view: BuildView) -> BuildPage:
             for test in build.failed_tests
         ),
         logs=_log_links(sources, view),
+        console_tail=() if names or build.result is Result.SUCCESS else _console_tail(sources, view),
         attempts=_attempts(sources, view),
         tasks=tuple(row for row in (_task_row(record) for record in tasks[-SHOWN_TASKS:]) if row),
         tasks_cut=len(tasks) > SHOWN_TASKS,
@@ -125,6 +130,18 @@ def _log_links(sources: Sources, view: BuildView) -> tuple[LogLink, ...]:
     return tuple(links)
 
 
+def _console_tail(sources: Sources, view: BuildView) -> tuple[str, ...]:
+    """Return the last lines of the console log, for a build whose failed tests do not say what broke."""
+    names = [os.fsencode(part) for part in sources.log_folder(view, view.build).parts]
+    try:
+        with opened_below(sources.folders.logs, [*names, CONSOLE.encode()]) as console:
+            start = max(0, os.fstat(console).st_size - TAIL_BYTES)
+            lines = os.pread(console, TAIL_BYTES, start).decode("utf-8", "replace").splitlines()
+    except (NoSuchFile, OSError):  # OSError: it is a folder
+        return ()
+    return tuple(lines[1 if start else 0 :][-TAIL_LINES:])
+
+
 def _attempts(sources: Sources, view: BuildView) -> tuple[AttemptRow, ...]:
     rows = []
     for number in range(1, view.build.attempt + 1):
@@ -137,9 +154,7 @@ def _attempts(sources: Sources, view: BuildView) -> tuple[AttemptRow, ...]:
 def _entries(sources: Sources, folder: Path) -> set[tuple[str, str]] | None:
     """Return kind and name of what is in a log folder, None when there is no such folder."""
     try:
-        with opened_below(
-            sources.folders.logs, [part.encode("utf-8", "surrogateescape") for part in folder.parts]
-        ) as fd:
+        with opened_below(sources.folders.logs, [os.fsencode(part) for part in folder.parts]) as fd:
             return {(entry.kind, entry.name) for entry in list_folder(fd)[0]} if is_folder(fd) else None
     except NoSuchFile:
         return None

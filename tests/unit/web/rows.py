@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ci.model.build import Build, BuildOutcome, Buildset, BuildsetState, BuildState, FailedTest, ProcessIdentity, Result, ResultCounts
+from ci.model.build import (
+    Build,
+    BuildOutcome,
+    Buildset,
+    BuildsetState,
+    BuildState,
+    FailedTest,
+    ProcessIdentity,
+    Result,
+    ResultCounts,
+)
 from ci.model.change import Change
 from ci.model.connection import ConnectionState
 from ci.model.job import FrozenJob, NodeRequest, Nodeset
@@ -17,6 +27,9 @@ from ci.services.pulse import Pulse
 from ci.services.reporting import Links
 from ci.store.store import SqliteStore
 from ci.web.sources import Sources
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NOW = 1_509_710_400.0
 HOSTILE = '<script>alert("x")</script> \u202eevil\x00\x1b[31m\n<img src=x onerror=alert(1)>'
@@ -108,7 +121,7 @@ class Rows:
         of = buildset.change
         review = Review("gerrit", of.project, of.number, of.patchset, "message", "marker", labels)
         self.store.outbox.add(buildset.id, "result", review, NOW)
-        due = [one for one in self.store.outbox.due(NOW) if one.buildset_id == buildset.id][0]
+        due = next(one for one in self.store.outbox.due(NOW) if one.buildset_id == buildset.id)
         self.store.outbox.claim(due, NOW)
         if dropped:
             self.store.outbox.drop(due, dropped, NOW)
@@ -126,7 +139,8 @@ class Rows:
         buildset = self.buildset(change(number), name, age=age + 4000)
         first, second = buildset.builds
         counts = ResultCounts(200, len(tests), 30)
-        failed = self.end(first, Result.FAILURE, error=f"{len(tests)} tests failed", tests=tests, counts=counts, age=age)
+        error = f"{len(tests)} tests failed"
+        failed = self.end(first, Result.FAILURE, error=error, tests=tests, counts=counts, age=age)
         self.end(second, Result.SUCCESS, counts=ResultCounts(1200, 0, 80), age=age)
         self.end_buildset(buildset, Result.FAILURE, age=age)
         return failed
@@ -147,7 +161,7 @@ def fill(rows: Rows) -> dict[str, str]:
     states.set_state("gerrit", ConnectionState.CONNECTED, "", NOW - 86_400)
     states.heard_from("gerrit", NOW - 12)
     states.set_state("vendor", ConnectionState.ALARM, f"host key changed {HOSTILE}", NOW - 300)
-    running = rows.buildset(change(520_001, "libvirt: fix the live migration of instances with volumes"), "a1", age=1800)
+    running = rows.buildset(change(520_001, "Fix the live migration of instances"), "a1", age=1800)
     rows.run(running.builds[0], rows.nodes[0], age=1500)
     rows.run(running.builds[1], rows.nodes[1], age=1500)
     waiting = rows.buildset(change(520_002, HOSTILE, url="javascript:alert(1)"), "a2", age=900)
@@ -155,9 +169,11 @@ def fill(rows: Rows) -> dict[str, str]:
     flaky = FailedTest(OTHER_TEST, "", f"TimeoutException {HOSTILE}")
     elsewhere = rows.failed(520_003, "b1", (flaky,), age=7200)
     failed = rows.failed(520_004, "b2", (broken, flaky), age=600)
-    rows.store.buildsets.add_task_events(failed, [task("Install nova"), task("Run tempest", "failed", "rc=1 " + HOSTILE)])
+    tasks = [task("Install nova"), task("Run tempest", "failed", "rc=1 " + HOSTILE)]
+    rows.store.buildsets.add_task_events(failed, tasks)
     rows.review(rows.buildset_of(failed), {"Verified": -1})
-    lost = rows.buildset(change(520_005, "Node lost"), "b3", age=9000, jobs=(job("nova-in-tree"), job("nova-out-of-tree", voting=False)))
+    jobs = (job("nova-in-tree"), job("nova-out-of-tree", voting=False))
+    lost = rows.buildset(change(520_005, "Node lost"), "b3", age=9000, jobs=jobs)
     rows.end(lost.builds[0], Result.NODE_FAILURE, error="node neo1: ssh: connection refused", age=500)
     rows.end(lost.builds[1], Result.SUCCESS, counts=ResultCounts(1000, 0, 3), age=500)
     rows.end_buildset(lost, Result.NODE_FAILURE, age=500)

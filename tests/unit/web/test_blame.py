@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from ci.model.build import INFRASTRUCTURE_RESULTS, Build, BuildState, FailedTest, Result
+from ci.model.job import FrozenJob
+from ci.model.views import FailureElsewhere
+from ci.web.blame import blame
+from tests.unit.web.rows import change
+
+FAILED = Build("a", "b", FrozenJob("job"), BuildState.ENDED, result=Result.FAILURE,
+               failed_tests=(FailedTest("one"), FailedTest("two")))  # fmt: skip
+
+
+def elsewhere(*names):
+    return [FailureElsewhere(name, "c", "job", change(7), 1.0) for name in names]
+
+
+def test_tests_that_fail_nowhere_else_point_to_the_patch():
+    assert blame(FAILED, []).startswith("Probably the patch")
+
+
+def test_tests_that_all_fail_elsewhere_point_away_from_the_patch():
+    assert blame(FAILED, elsewhere("one", "two", "two")).startswith("Perhaps not the patch")
+
+
+def test_a_mixture_asks_for_a_closer_look():
+    assert "1 of the 2" in blame(FAILED, elsewhere("two"))
+
+
+@pytest.mark.parametrize("result", sorted(INFRASTRUCTURE_RESULTS))
+def test_a_fault_of_the_ci_is_never_the_patch(result):
+    assert "not the patch" in blame(dataclasses.replace(FAILED, result=result), [])
+
+
+@pytest.mark.parametrize("result", list(Result))
+def test_every_result_has_words(result):
+    assert blame(dataclasses.replace(FAILED, result=result), [])
+
+
+def test_a_failure_without_tests_does_not_accuse():
+    assert "may be the patch or the CI" in blame(dataclasses.replace(FAILED, failed_tests=()), [])

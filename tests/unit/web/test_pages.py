@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import dataclasses
+from html.parser import HTMLParser
+
+import pytest
+
+from ci.errors import Unavailable
+from ci.model.build import FailedTest, Result
+from ci.web.app import create_app
+from tests.unit.web.asking import Asker
+from tests.unit.web.rows import HOSTILE, NOW, OTHER_TEST, TEST, change, task
+
+
+class Page(HTMLParser):
+    """Collects the tags and links of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    @property
+    def links(self):
+        return [value for name, value in self.attributes if name == "href"]
+
+
+def test_the_first_page_shows_connections_builds_nodes_and_votes(ask, ids):
+    text = ask("/").text
+    for words in ("gerrit", "host key changed", "520001,2", "25m 00s so far", "waits 15m 00s", "Nodes: 1 of 3 free",
+                  "posted Verified+1", "posted Verified-1", "not posted", "a newer patch set is current"):  # fmt: skip
+        assert words in text
+
+
+def test_the_first_page_works_on_an_empty_database(ask):
+    answer = ask("/")
+    assert answer.status == 200
+    assert "Nothing runs." in answer.text
+
+
+def test_hostile_words_stay_words_on_every_page(ask, ids):
+    paths = ["/", f"/build/{ids['failed']}", f"/buildset/{ids['waiting']}", f"/build/{ids['elsewhere']}"]
+    for path in paths:
+        answer = ask(path)
+        page = Page(answer.text)
+        assert answer.status == 200
+        assert "img" not in page.tags
+        assert page.tags.count("script") <= 1  # our own
+        assert not [name for name, _ in page.attributes if name.startswith("on")]
+        assert all(link.startswith(("/", "https://review.example.org/")) for link in page.links)
+        assert not [sign for sign in "\u202e\x00\x1b" if sign in answer.text]
+
+
+def test_a_failed_build_says_what_broke_and_where_else(ask, ids):
+    text = ask(f"/build/{ids['failed']}").text
+    assert "FAILURE" in text
+    assert "2 tests failed" in text
+    assert TEST in text
+    assert "585e934c-448e-43c4-acbf-d06a9b899997" in text
+    assert "AssertionError: 500 != 200 &lt;b&gt;" in text
+    assert "1 of the 2 listed tests failed on other changes" in text
+    assert f"/build/{ids['elsewhere']}" in text
+    assert "Run tempest" in text
+
+
+def test_the_same_failure_on_the_same_change_is_no_alibi(ask, rows):
+    first = rows.failed(7, "c1", (FailedTest(TEST),), age=900)
+    rows.failed(7, "c2", (FailedTest(TEST),), age=500)
+    rows.failed(8, "c3", (FailedTest(OTHER_TEST),), age=500)
+    assert "Probably the patch" in ask(f"/build/{first.id}").text
+
+
+def test_a_build_is_found_by_the_beginning_of_its_id(ask, ids):
+    assert ask("/build/b20").status == 200
+    assert ask("/build/b2").status == 404  # two builds begin like that
+    assert ask("/build/%00").status == 404
+    assert ask("/build/'or'1").status == 404
+
+
+def test_a_lost_node_is_not_charged_to_the_patch(ask, ids):
+    assert "not the patch" in ask(f"/build/{ids['lost']}").text
+
+
+def test_links_to_logs_appear_only_for_what_is_there(ask, rows, ids):
+    view = rows.store.views.build(ids["failed"])
+    assert "no logs" in ask(f"/build/{ids['failed']}").text
+    folder = rows.log_folder(view.build, view.change)
+    (folder / "job-output.txt").write_text("x")
+    (folder / "tempest").mkdir()
+    (folder / "tempest" / "testr_results.html").write_text("x")
+    links = [link for link in Page(ask(f"/build/{ids['failed']}").text).links if link.startswith("/logs/0")]
+    assert len(links) == 4  # console, folder, report, attempt
+    for link in links:
+        assert ask(link).status == 200
+
+
+def test_a_running_build_shows_the_end_of_its_console_log(ask, rows, ids):
+    view = rows.store.views.build(ids["running"])
+    (rows.log_folder(view.build, view.change) / "job-output.txt").write_text("line\n" * 9999 + f"TASK [last] {HOSTILE}")
+    text = ask(f"/build/{ids['running']}").text
+    assert "TASK [last]" in text
+    assert text.count("line\n") < 21
+    assert "<script>" not in text
+
+
+def test_earlier_attempts_keep_their_logs(ask, rows):
+    buildset = rows.buildset(change(9), "c1")
+    build = rows.run(buildset.builds[0], rows.nodes[0])
+    rows.log_folder(build, buildset.change)
+    rows.store.buildsets.retry(build, "node lost", NOW)
+    text = ask(f"/build/{build.id}").text
+    assert f'<a href="/logs/09/9/2/check/nova-in-tree/{build.id[:10]}/">1</a> 2 of 3' in text
+
+
+@pytest.mark.parametrize(
+    "record", ["", "[]", "nonsense", '{"task": 1}', '{"task": null, "status": [], "started": "x"}']
+)
+def test_a_broken_task_record_does_no_harm(ask, rows, record):
+    build = rows.failed(7, "c1", ())
+    rows.store.buildsets.add_task_events(build, [record, task("Real one", "unreachable")])
+    answer = ask(f"/build/{build.id}")
+    assert answer.status == 200
+    assert "Real one" in answer.text
+
+
+def test_a_buildset_shows_builds_reviews_and_story(ask, ids):
+    text = ask(f"/buildset/{ids['failed_buildset']}").text
+    assert "Verified-1" in text
+    assert "nova-out-of-tree" in text
+    assert "running &rarr; ended" in text
+
+
+def test_every_answer_carries_the_security_headers(ask, ids):
+    for path in ("/", "/nope", "/api/status", "/static/style.css", "/logs/", "/build/zz"):
+        headers = ask(path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert headers["referrer-policy"] == "no-referrer"
+        assert "set-cookie" not in headers
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
+def test_nothing_can_be_written(ask, method):
+    answer = ask("/api/builds", method=method)
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+
+
+def test_a_bug_shows_no_traceback(rows, monkeypatch):
+    def broken(*_args):
+        raise ZeroDivisionError("secret detail")
+
+    monkeypatch.setattr("ci.web.pages.dashboard", broken)
+    answer = Asker(create_app(rows.sources))("/")
+    assert answer.status == 500
+    assert "secret" not in answer.text
+    assert "Traceback" not in answer.text
+
+
+def test_a_database_that_does_not_answer_is_503(rows):
+    class Locked:
+        def __getattr__(self, name):
+            raise Unavailable("database is locked")
+
+    ask = Asker(create_app(dataclasses.replace(rows.sources, views=Locked())))
+    assert ask("/healthz").status == 503
+    assert "Try again" in ask("/build/a").text
+
+
+def test_programs_get_the_same_facts(ask, ids):
+    status = ask("/api/status").json()
+    assert [one["state"] for one in status["connections"]] == ["connected", "alarm"]
+    assert len(status["buildsets"]) == 2
+    build = ask(f"/api/build/{ids['failed']}").json()
+    assert (build["result"], build["ref"]["change"]) == (Result.FAILURE, 520_004)
+    assert [test["name"] for test in build["failed_tests"]] == [TEST, OTHER_TEST]
+    assert len(ask("/api/builds?limit=3").json()) == 3
+    assert {one["ref"]["change"] for one in ask("/api/builds?change=520006").json()} == {520_006}
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=x", "limit=-1", "limit=99999999999999999999", "change=1;drop", "limit=%D9%A3"]
+)
+def test_a_bad_number_is_refused(ask, query):
+    assert ask(f"/api/builds?{query}").status == 400
+
+
+def test_metrics_hold_the_state(ask, ids):
+    text = ask("/metrics").text
+    assert 'powervm_ci_connection_up{connection="vendor"} 0.0' in text
+    assert 'powervm_ci_builds_open{state="running"} 2.0' in text
+    assert "powervm_ci_nodes_in_use 2.0" in text
+
+
+def test_links_carry_the_path_of_the_public_address(rows, ids):
+    links = dataclasses.replace(rows.sources.links, root_url="https://example.org/powervm")
+    page = Page(Asker(create_app(dataclasses.replace(rows.sources, links=links)))("/").text)
+    assert all(link.startswith(("/powervm/", "https://review")) for link in page.links)
