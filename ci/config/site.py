@@ -103,7 +103,7 @@ class _SiteLoader:
     def _language(self, settings: Settings, tenant: Tenant) -> LanguageReader | None:
         reader = LanguageReader(frozenset(settings.gerrits), self._findings)
         paths = list(self._language_files(tenant))
-        if not paths:
+        if not paths and not self._findings:
             where = self._label(settings.tenant_config)
             hint = "for example: extra-config-paths: [jobs/zuul.d/] below the site's own project"
             self._findings.append(Finding(where, 0, 0, "leads to no files with jobs", hint))

@@ -10,7 +10,8 @@ from ci.errors import Finding
 _ENTRY = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\s+# (\S.*)")
 _ID_ANYWHERE = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _HEAD = re.compile(r"#\s*(reason|bug|until|expires|owner):\s*(.*)")
-_NAMES = re.compile(r"[\w.]+(?:\[[^\]]*\])?(?:(?:,\s*|\s+)[\w.]+(?:\[[^\]]*\])?)*")
+_NAME = r"[\w.]+(?:\[[^\]]*\])?"
+_NAMES = re.compile(rf"{_NAME}(?:(?:,\s*|\s+){_NAME})*")
 _VALUES = {
     "until": (re.compile(r"I[0-9a-f]{40}"), "a Change-Id: I and 40 digits"),
     "expires": (re.compile(r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"), "a date: YYYY-MM-DD"),
@@ -123,8 +124,7 @@ class _Parser:
         if identity in self._seen:
             self._report(number, 1, f"{identity} is there twice", f"first on line {self._seen[identity]}: keep one")
         self._seen.setdefault(identity, number)
-        names = tuple(name for name in re.split(r",\s*|\s+", found[2]) if name)
-        self._block.entries.append(Entry(identity, names, number))
+        self._block.entries.append(Entry(identity, tuple(re.findall(_NAME, found[2])), number))
 
     def _report(self, line: int, column: int, message: str, hint: str) -> None:
         self.findings.append(Finding(self._path, line, column, message, hint))

@@ -1,5 +1,7 @@
 """Every kind of error in the site's files is said with its place and what to do."""
 
+# ruff: noqa: E501 - in a table of cases a row is a line
+
 from __future__ import annotations
 
 import pytest
@@ -73,8 +75,10 @@ LANGUAGE = {
     ),
     "skip list outside": (
         "- job:\n    name: x\n    vars:\n      tempest_include_list: ../a.txt\n",
-        "4:29: `tempest_include_list`: '../a.txt' is not a path inside the site "
-        "(write it relative to the site's folder, without `..`)",
+        (
+            "4:29: `tempest_include_list`: '../a.txt' is not a path inside the site "
+            "(write it relative to the site's folder, without `..`)"
+        ),
     ),
     "reserved variable": (
         "- job:\n    name: x\n    vars: {zuul: 1}\n",
@@ -94,8 +98,10 @@ LANGUAGE = {
     ),
     "lookahead": (
         "- job:\n    name: x\n    branches: ^(?!stable)\n",
-        "3:16: `branches` not an RE2 regular expression: invalid perl operator: (?! "
-        "(RE2 has no lookahead or lookbehind: use the form {regex: ..., negate: true})",
+        (
+            "3:16: `branches` not an RE2 regular expression: invalid perl operator: (?! "
+            "(RE2 has no lookahead or lookbehind: use the form {regex: ..., negate: true})"
+        ),
     ),
     "broken expression in a list": (
         "- job:\n    name: x\n    files:\n      - a\n      - 'b[z-a]'\n",
@@ -151,16 +157,20 @@ LANGUAGE = {
     ),
     "unknown event": (
         "- pipeline:\n    name: p\n    manager: independent\n    trigger:\n      gerrit:\n        event: ref-updated\n",
-        "6:16: `event` must be 'patchset-created', 'change-restored', 'change-abandoned', 'change-merged', 'comment-added' or "
-        "'wip-state-changed', not 'ref-updated'",
+        (
+            "6:16: `event` must be 'patchset-created', 'change-restored', 'change-abandoned', 'change-merged', 'comment-added' or "
+            "'wip-state-changed', not 'ref-updated'"
+        ),
     ),
     "trigger without event": (
         "- pipeline:\n    name: p\n    manager: independent\n    trigger:\n      gerrit:\n        - comment: x\n",
         "6:11: `event` is missing (add it)",
     ),
     "broken comment expression": (
-        "- pipeline:\n    name: p\n    manager: independent\n    trigger:\n      gerrit:\n        - event: comment-added\n"
-        "          comment: (recheck\n",
+        (
+            "- pipeline:\n    name: p\n    manager: independent\n    trigger:\n      gerrit:\n        - event: comment-added\n"
+            "          comment: (recheck\n"
+        ),
         "7:20: `comment` not an RE2 regular expression: missing ): (recheck",
     ),
     "requirement of a wrong type": (
@@ -316,8 +326,10 @@ def test_no_base_job(site):
     site.write(JOBS, "- job:\n    name: x\n    run: playbooks/run.yaml\n")
     site.write(PROJECTS, "- project: {name: nova, check: {jobs: [x]}}\n")
     assert site.errors() == [
-        f"{JOBS}:2:5: no job `base`, the parent that a job has by default "
-        "(define `base`, or write `parent: null` to make this a base job)"
+        (
+            f"{JOBS}:2:5: no job `base`, the parent that a job has by default "
+            "(define `base`, or write `parent: null` to make this a base job)"
+        )
     ]
 
 
@@ -355,8 +367,10 @@ def test_a_link_out_of_the_site(site, tmp_path_factory):
     (site.folder / "playbooks/link.yaml").symlink_to(outside)
     site.write(MORE, "- job:\n    name: x\n    run: playbooks/link.yaml\n")
     assert site.errors() == [
-        f"{MORE}:3:10: playbook: playbooks/link.yaml is a link that leads out of the site "
-        "(keep the file itself in the site's folder)"
+        (
+            f"{MORE}:3:10: playbook: playbooks/link.yaml is a link that leads out of the site "
+            "(keep the file itself in the site's folder)"
+        )
     ]
 
 

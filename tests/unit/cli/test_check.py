@@ -1,0 +1,61 @@
+"""`check`: all errors of all files, as text and as JSON."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ci.cli import root
+from tests.unit.config.conftest import SiteFolder
+
+LIST = "skip_lists/a.txt"
+
+
+@pytest.fixture
+def site(tmp_path):
+    return SiteFolder(tmp_path)
+
+
+def check(site, *more):
+    return root.run(["check", "--site", str(site.folder), *more])
+
+
+def test_a_good_site(site, capsys):
+    assert check(site) == 0
+    assert capsys.readouterr().out == "OK: 1 connection, 1 pipeline, 2 projects, 1 job, 1 node, 0 skip lists\n"
+
+
+def test_every_error_and_the_sum(site, capsys):
+    site.write("jobs/zuul.d/more.yaml", "- job: {name: x, parent: y}\n- jop: {}\n")
+    site.write(LIST, "nonsense\n")
+    assert check(site) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(": ")[0] for line in lines[:-1]] == [
+        "jobs/zuul.d/more.yaml:1:26", "jobs/zuul.d/more.yaml:2:3", f"{LIST}:1:1", f"{LIST}:1:1",
+    ]  # fmt: skip
+    assert lines[-1] == "4 errors in 2 files"
+
+
+def test_json(site, capsys):
+    site.write("jobs/zuul.d/more.yaml", "- jop: {}\n")
+    assert check(site, "--json") == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["errors"] == [
+        {"path": "jobs/zuul.d/more.yaml", "line": 1, "column": 3, "message": "unknown section `jop`",
+         "hint": "did you mean `job`?"}
+    ]  # fmt: skip
+
+
+def test_json_of_a_good_site(site, capsys):
+    (site.folder / "key").unlink()
+    assert check(site, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["errors"], told["found"]["jobs"], len(told["warnings"])) == ([], 1, 1)
+
+
+def test_a_list_elsewhere_that_a_job_names_is_read_too(site, capsys):
+    site.add("jobs/zuul.d/jobs.yaml", "    vars:\n      tempest_exclude_lists: [lists/b.txt]\n")
+    site.write("lists/b.txt", ".*\n")
+    assert check(site) == 1
+    assert "lists/b.txt:1:1: is not a test's idempotent ID" in capsys.readouterr().out

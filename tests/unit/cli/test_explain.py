@@ -1,0 +1,128 @@
+"""`explain`: one answer for each line of a recorded stream, with the state that the lines before tell."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from ci.cli import root
+
+ROOT = str(Path(__file__).parents[3])
+BOTH = ["nova-in-tree", "nova-out-of-tree"]
+ACTORS = {
+    "patchset-created": "uploader", "comment-added": "author", "change-abandoned": "abandoner",
+    "change-restored": "restorer", "change-merged": "submitter",
+}  # fmt: skip
+
+
+def line(kind, patchset=1, *, number=10, project="openstack/nova", author="alice", comment=None, files=None, **change):
+    told = {
+        "type": kind,
+        "change": {"project": project, "branch": "master", "id": "I1", "number": number, "subject": "s", "url": "https://r/1"} | change,
+        "patchSet": {"number": patchset, "revision": "a" * 40, "ref": f"refs/changes/{number % 100:02d}/{number}/{patchset}"},
+        "eventCreatedOn": 1_700_000_000,
+        ACTORS.get(kind, "changer"): {"username": author},
+    }  # fmt: skip
+    if comment is not None:
+        told["comment"] = f"Patch Set {patchset}:\n\n{comment}"
+    if files is not None:
+        told["patchSet"]["files"] = [{"file": name, "type": "MODIFIED"} for name in files]
+    return json.dumps(told)
+
+
+@pytest.fixture
+def explain(tmp_path, capsys):
+    def run(*lines, status=0):
+        path = tmp_path / "events"
+        path.write_text("".join(f"{item}\n" for item in lines))
+        assert root.run(["explain", "--site", ROOT, "--json", "--events", str(path)]) == status
+        return [json.loads(answer) for answer in capsys.readouterr().out.splitlines()]
+
+    return run
+
+
+def test_the_form_of_an_answer(explain):
+    answer = explain(line("patchset-created", files=["nova/a.py"]))
+    assert answer == [{"n": 1, "type": "patchset-created", "pipelines": ["check"], "jobs": BOTH, "why_not": []}]
+
+
+def test_an_older_patch_set_is_no_longer_current(explain):
+    answers = explain(
+        line("patchset-created", 1), line("patchset-created", 2), line("comment-added", 1, comment="recheck"),
+        line("comment-added", 2, comment="recheck"), line("patchset-created", 1),
+    )  # fmt: skip
+    assert [bool(answer["jobs"]) for answer in answers] == [True, True, False, True, False]
+    assert answers[2]["why_not"] == ["check: patch set 1 is not the current one"]
+
+
+def test_abandoned_and_restored(explain):
+    answers = explain(
+        line("patchset-created"), line("change-abandoned"), line("comment-added", comment="recheck"),
+        line("change-restored"), line("comment-added", comment="recheck"),
+        line("change-merged"), line("comment-added", comment="recheck"),
+    )  # fmt: skip
+    assert [bool(answer["jobs"]) for answer in answers] == [True, False, False, True, True, False, False]
+
+
+def test_the_status_that_an_event_tells_counts(explain):
+    answers = explain(
+        line("comment-added", comment="recheck", status="ABANDONED"),
+        line("comment-added", comment="recheck", status="NEW"),
+    )
+    assert [bool(answer["jobs"]) for answer in answers] == [False, True]
+
+
+def test_changes_do_not_mix(explain):
+    answers = explain(line("change-abandoned", number=10), line("comment-added", number=11, comment="recheck"))
+    assert answers[1]["jobs"] == BOTH
+
+
+def test_files_are_remembered_for_their_patch_set(explain):
+    answers = explain(
+        line("patchset-created", files=["doc/a"]), line("comment-added", comment="recheck"),
+        line("patchset-created", 2), line("comment-added", 2, comment="recheck"),
+    )  # fmt: skip
+    assert [answer["jobs"] for answer in answers] == [[], [], BOTH, BOTH]
+    assert answers[0]["why_not"] == [f"{name}: all changed files match `irrelevant-files`" for name in BOTH]
+    assert answers[2]["why_not"] == [f"{name} runs: the changed files are not known" for name in BOTH]
+
+
+def test_our_own_comment_and_other_projects(explain):
+    answers = explain(
+        line("comment-added", author="powervm-ci", comment="recheck"),
+        line("patchset-created", project="openstack/glance"),
+    )
+    assert [answer["why_not"] for answer in answers] == [
+        ["check: the event is our own doing"], ["openstack/glance is not a project of the tenant"],
+    ]  # fmt: skip
+
+
+def test_garbage_is_said_and_passed_over(explain):
+    garbage = ["garbage", '{"type":', "[]", "{}", '{"type":"patchset-created"}', '"\\ud800"', '{"type": 3}']
+    answers = explain(*garbage, line("patchset-created"), status=1)
+    assert [answer["type"] for answer in answers] == [None] * len(garbage) + ["patchset-created"]
+    assert all(answer["why_not"][0].startswith(f"line {answer['n']}: ") for answer in answers[:-1])
+    assert all("\n" not in answer["why_not"][0] for answer in answers[:-1])
+
+
+def test_events_that_are_about_no_change(explain):
+    answers = explain('{"type":"ref-updated","refUpdate":{"refName":"x"}}', '{"type":"dropped-output"}', "")
+    assert [answer["type"] for answer in answers] == ["ref-updated", "dropped-output"]
+    assert answers[0]["why_not"] == ["check: ref-updated is about no change"]
+
+
+def test_text_from_stdin(capsys, monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO((line("patchset-created") + "\nx\n").encode()))
+    monkeypatch.setattr("sys.stdin", stream)
+    assert root.run(["explain", "--site", ROOT, "--events", "-"]) == 1
+    told = capsys.readouterr().out
+    assert told.startswith("1: patchset-created starts nova-in-tree, nova-out-of-tree in check\n")
+    assert "2: not an event\n    line 2: " in told
+
+
+def test_an_unknown_connection(capsys):
+    assert root.run(["explain", "--site", ROOT, "--events", "/dev/null", "--connection", "openstack"]) == 2
+    assert "no connection openstack" in capsys.readouterr().err
