@@ -8,8 +8,6 @@ left of it is the name of two commands. Both libraries stand on paramiko, and so
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import socket
 import threading
 import time
@@ -21,6 +19,7 @@ import paramiko
 from paramiko.pkey import UnknownKeyType
 
 from ci.errors import AuthenticationFailed, HostKeyMismatch, Unavailable
+from ci.gerrit.host_keys import fingerprint, trusted_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -176,50 +175,41 @@ class _PromptSocket(socket.socket):
         return chunk
 
 
-class _Reject(paramiko.MissingHostKeyPolicy):
-    """Refuses every server that is not in the known_hosts file."""
-
-    def __init__(self, address: Address) -> None:
-        self._address = address
-
-    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
-        del client, hostname
-        _refuse_host_key(self._address, key, "unknown host key")
-
-
 def _connect(address: Address) -> paramiko.Transport:
     key = _private_key(address)
-    client = paramiko.SSHClient()
-    client.set_missing_host_key_policy(_Reject(address))
-    _load_known_hosts(client, address)
+    trusted = _trusted_keys(address)
+    connection = _socket(address)
+    transport = paramiko.Transport(connection)
+    transport.banner_timeout = transport.auth_timeout = transport.channel_timeout = CONNECT_SECONDS
     try:
-        client.connect(
-            address.server,
-            address.port,
-            address.user,
-            pkey=key,
-            sock=_socket(address),
-            timeout=CONNECT_SECONDS,
-            banner_timeout=CONNECT_SECONDS,
-            auth_timeout=CONNECT_SECONDS,
-            channel_timeout=CONNECT_SECONDS,
-            allow_agent=False,
-            look_for_keys=False,
-        )
+        _prefer(transport, trusted)
+        transport.start_client(timeout=CONNECT_SECONDS)
+        shown = transport.get_remote_server_key()
+        if shown not in trusted:
+            _refuse_host_key(address, shown, "changed host key" if trusted else "unknown host key")
+        if transport.auth_publickey(address.user, key):
+            raise paramiko.AuthenticationException("the server asks for more than a key")
     except BaseException as error:
-        client.close()
+        transport.close()
+        connection.close()
         _explain(address, error)
         raise
-    transport = client.get_transport()
-    if transport is None:
-        raise Unavailable(f"Gerrit {address}: connection lost")
     return transport
+
+
+def _prefer(transport: paramiko.Transport, trusted: list[paramiko.PKey]) -> None:
+    """Ask the server, which may have several, for a host key of a type that we have on file."""
+    known = {key.get_name() for key in trusted}
+    options = transport.get_security_options()
+    # An RSA key is called ssh-rsa, and signs as rsa-sha2-512 or rsa-sha2-256.
+    options.key_types = sorted(
+        options.key_types,
+        key=lambda kind: not (kind in known or ("ssh-rsa" in known and kind.startswith("rsa-sha2-"))),
+    )
 
 
 def _explain(address: Address, error: BaseException) -> None:
     """Raise what a failure to connect means to us, if it is one."""
-    if isinstance(error, paramiko.BadHostKeyException):
-        _refuse_host_key(address, error.key, "changed host key")
     refused = isinstance(error, paramiko.AuthenticationException)
     if refused and not any(words in str(error) for words in _LINK_TROUBLE):
         raise AuthenticationFailed(
@@ -244,20 +234,18 @@ def _socket(address: Address) -> socket.socket:
 def _private_key(address: Address) -> paramiko.PKey:
     try:
         return paramiko.PKey.from_path(address.sshkey)
-    except paramiko.PasswordRequiredException as error:
-        reason = "it is protected by a passphrase"
-        raise AuthenticationFailed(f"Gerrit {address}: cannot use ssh key {address.sshkey}: {reason}") from error
     except OSError as error:
         reason = _reason(error)
         raise AuthenticationFailed(f"Gerrit {address}: cannot read ssh key {address.sshkey}: {reason}") from error
     except (paramiko.SSHException, UnknownKeyType, ValueError, TypeError, IndexError) as error:
-        reason = "not a private key that ssh knows"
+        locked = "password" in str(error).lower()
+        reason = "it is protected by a passphrase" if locked else "not a private key that ssh knows"
         raise AuthenticationFailed(f"Gerrit {address}: cannot use ssh key {address.sshkey}: {reason}") from error
 
 
-def _load_known_hosts(client: paramiko.SSHClient, address: Address) -> None:
+def _trusted_keys(address: Address) -> list[paramiko.PKey]:
     try:
-        client.load_host_keys(str(address.known_hosts))
+        return trusted_keys(address.known_hosts, address.known_hosts_name)
     except OSError as error:
         raise HostKeyMismatch(
             f"Gerrit {address}: cannot read known_hosts file {address.known_hosts}: {_reason(error)}"
@@ -265,10 +253,9 @@ def _load_known_hosts(client: paramiko.SSHClient, address: Address) -> None:
         ) from error
 
 
-def _refuse_host_key(address: Address, key: paramiko.PKey, what: str) -> NoReturn:
-    fingerprint = base64.b64encode(hashlib.sha256(key.asbytes()).digest()).decode().rstrip("=")
+def _refuse_host_key(address: Address, shown: paramiko.PKey, what: str) -> NoReturn:
     raise HostKeyMismatch(
-        f"Gerrit {address}: {what}: the server shows {key.get_name()} SHA256:{fingerprint}, which is not in"
+        f"Gerrit {address}: {what}: the server shows {fingerprint(shown)}, which is not in"
         f" {address.known_hosts} (ask the server's administrators; if it is theirs, put the line for"
         f" {address.known_hosts_name} there)"
     )

@@ -114,7 +114,11 @@ class FakeGerrit:
         return not self.refuse_auth and self._keys.get(username) == key
 
     def run(self, username: str, command: str, channel: paramiko.Channel) -> None:
-        """Carry out one command of a client, to its end."""
+        """Carry out one command of a client, to its end or until the client is gone."""
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+            self._run(username, command, channel)
+
+    def _run(self, username: str, command: str, channel: paramiko.Channel) -> None:
         # The client must know that its command is accepted before an answer to it comes. The thread that says so is
         # the one that handles the answer to this question.
         channel.get_transport().global_request("keepalive@fake", wait=True)
@@ -127,9 +131,8 @@ class FakeGerrit:
         except GerritRefuses as error:
             channel.sendall_stderr(f"{error}\n".encode())
             status = 1
-        with contextlib.suppress(OSError):
-            channel.send_exit_status(status)
-            channel.close()
+        channel.send_exit_status(status)
+        channel.close()
 
     def _dispatch(self, username: str, words: list[str], channel: paramiko.Channel) -> int:
         match words:
