@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ci.model.build import BuildState, FailedTest, Result
 from ci.model.views import BuildView, FailureElsewhere, StepView
@@ -83,7 +83,9 @@ class BuildPage:
 
     @property
     def failed_task(self) -> TaskRow | None:
-        return next((task for task in self.tasks if task.failed), None)
+        """The last failed task of the first phase with one: earlier ones were rescued, later phases only tidy up."""
+        failed = [task for task in self.tasks if task.failed]
+        return next((task for task in reversed(failed) if task.phase == failed[0].phase), None)
 
 
 def build_page(sources: Sources, view: BuildView) -> BuildPage:
@@ -174,21 +176,13 @@ def _task_row(record: str) -> TaskRow | None:
         return None
     if not isinstance(fields, dict) or "task" not in fields or "status" not in fields:
         return None
-    role = str(fields.get("role") or "")
+    role, seconds = str(fields.get("role") or ""), fields.get("seconds")
     task = str(fields["task"])
     return TaskRow(
         phase=str(fields.get("phase") or ""),
         name=f"{role} : {task}" if role else task,
         host=str(fields.get("host") or ""),
         status=str(fields["status"]),
-        seconds=_seconds(fields),
+        seconds=float(seconds) if isinstance(seconds, int | float) else None,
         message=str(fields.get("message") or ""),
     )
-
-
-def _seconds(fields: dict[str, Any]) -> float | None:
-    started, ended = fields.get("started"), fields.get("ended")
-    if isinstance(started, int | float) and isinstance(ended, int | float):
-        return float(ended - started)
-    seconds = fields.get("seconds")
-    return float(seconds) if isinstance(seconds, int | float) else None

@@ -1,4 +1,4 @@
-"""What holds for every request: only reading, security headers, and no traceback for a stranger."""
+"""What holds for every request: security headers, and no traceback for a stranger."""
 
 from __future__ import annotations
 
@@ -43,10 +43,6 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        if scope["method"] not in {"GET", "HEAD"}:
-            refusal = PlainTextResponse("Only GET and HEAD: this is for reading.\n", 405, {"allow": "GET, HEAD"})
-            await refusal(scope, receive, guarded_send)
-            return
         try:
             await self._app(scope, receive, guarded_send)
         except Exception:  # noqa: BLE001 - the top of a request

@@ -60,6 +60,31 @@ def test_symbolic_links_are_shown_but_never_followed(ask, logs):
     assert "/logs/near" not in listing
 
 
+@pytest.mark.parametrize("raced", ["name", "name/below"])
+def test_a_name_that_becomes_a_link_while_it_is_opened_is_refused(ask, logs, monkeypatch, raced):
+    outside = logs.parent / "outside"
+    outside.mkdir()
+    (outside / "below").write_text("secret")
+    target, before = (outside / "below", logs / "name") if raced == "name" else (outside, logs / "name")
+    if raced == "name":
+        before.write_text("harmless")
+    else:
+        before.mkdir()
+    real_stat = os.stat
+
+    def stat_then_swap(name, **options):
+        status = real_stat(name, **options)
+        if name == b"name":
+            before.rename(logs.parent / "gone")
+            before.symlink_to(target)
+        return status
+
+    monkeypatch.setattr("ci.web.log_files.os.stat", stat_then_swap)
+    answer = ask(f"/logs/{raced}")
+    assert answer.status == 404
+    assert (logs / "name").is_symlink()
+
+
 def test_devices_fifos_and_sockets_are_refused(ask, logs):
     os.mkfifo(logs / "fifo")
     os.mknod(logs / "null", 0o20666, os.makedev(1, 3))

@@ -128,6 +128,15 @@ def test_a_broken_task_record_does_no_harm(ask, rows, record):
     assert "Real one" in answer.text
 
 
+def test_the_task_that_broke_the_run_is_named_not_the_rescued_nor_the_tidying_one(ask, rows):
+    build = rows.failed(7, "c1", ())
+    names = [("rescued", "run"), ("culprit", "run"), ("tidying", "post-run")]
+    rows.store.buildsets.add_task_events(build, [task(name, "failed", phase=phase) for name, phase in names])
+    after = ask(f"/build/{build.id}").text.partition("Failed task")[2]
+    assert after.index("culprit") < after.index("rescued")
+    assert after.index("culprit") < after.index("tidying")
+
+
 def test_a_buildset_shows_builds_reviews_and_story(ask, ids):
     text = ask(f"/buildset/{ids['failed_buildset']}").text
     assert "Verified-1" in text
@@ -145,9 +154,11 @@ def test_every_answer_carries_the_security_headers(ask, ids):
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
-def test_nothing_can_be_written(ask, method):
-    answer = ask("/api/builds", method=method)
-    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+@pytest.mark.parametrize("path", ["/", "/api/builds", "/logs/x", "/events", "/static/style.css"])
+def test_nothing_can_be_written(ask, method, path):
+    answer = ask(path, method=method)
+    assert answer.status == 405
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD"}
 
 
 def test_a_bug_shows_no_traceback(rows, monkeypatch):
