@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ci.cli import root
+from tests.unit.config.conftest import SiteFolder
 
 ROOT = str(Path(__file__).parents[3])
 BOTH = ["nova-in-tree", "nova-out-of-tree"]
@@ -128,3 +129,17 @@ def test_text_from_stdin(capsys, monkeypatch):
 def test_an_unknown_connection(capsys):
     assert root.run(["explain", "--site", ROOT, "--events", "/dev/null", "--connection", "openstack"]) == 2
     assert "no connection openstack" in capsys.readouterr().err
+
+
+def test_votes_count_until_the_next_patch_set(tmp_path, capsys):
+    site = SiteFolder(tmp_path / "site")
+    trigger = "    trigger: {gerrit: {event: [comment-added, patchset-created]}}\n    require: {gerrit: {approval: {Code-Review: 2}}}\n"
+    site.write("jobs/zuul.d/pipelines.yaml", f"- pipeline:\n    name: check\n    manager: independent\n{trigger}")
+    vote = json.loads(line("comment-added", project="nova", comment="good"))
+    vote["approvals"] = [{"type": "Code-Review", "description": "Code-Review", "value": "2"}]
+    lines = [line("patchset-created", project="nova"), json.dumps(vote), line("patchset-created", 2, project="nova")]
+    events = tmp_path / "events"
+    events.write_text("\n".join(lines))
+    assert root.run(["explain", "--site", str(site.folder), "--json", "--events", str(events)]) == 0
+    answers = [json.loads(answer) for answer in capsys.readouterr().out.splitlines()]
+    assert [bool(answer["jobs"]) for answer in answers] == [False, True, False]

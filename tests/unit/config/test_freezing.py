@@ -87,3 +87,12 @@ def test_freezing_leaves_the_definitions_as_they_were(layout):
     before = copy.deepcopy(first.jobs[0].variables)
     first.jobs[0].variables["list"].append("changed by a caller")
     assert layout.select_jobs("check", change).jobs[0].variables == before
+
+
+def test_when_a_wanted_job_cannot_be_frozen_no_job_runs(layout, monkeypatch):
+    change = Change("opendev", "openstack/neutron", "master", 1, 1, "", "", files=())
+    monkeypatch.delitem(layout.nodesets, "pair")
+    selection = layout.select_jobs("check", change)
+    assert selection.jobs == ()
+    assert selection.errors == ("no nodeset `pair`, named at jobs/zuul.d/a-jobs.yaml:27",)
+    assert selection.why_not[-1:] == selection.errors
