@@ -87,7 +87,7 @@ def run_build(spec: BuildSpec, cancellation: playbook_run.Cancellation, test_rea
         for connection in connections:
             connection.kill()
             connection.wait()
-        workspace.remove_sockets(place)
+        workspace.close_connections(place.folder)
     return outcome
 
 

@@ -82,7 +82,8 @@ def to_yaml(value: Any, *, unsafe: bool = False) -> str:
     if isinstance(value, Unsafe):
         return to_yaml(value.value, unsafe=True)
     if isinstance(value, str):
-        return ("!unsafe " if unsafe else "") + _quoted(value)
+        # Under this tag even a quoted "12" becomes a number: only what could be a template may have it.
+        return ("!unsafe " if unsafe and "{" in value else "") + _quoted(value)
     if isinstance(value, dict):
         items = (f"{_quoted(str(key))}: {to_yaml(item, unsafe=unsafe)}" for key, item in value.items())
         return "{" + ", ".join(items) + "}"

@@ -17,7 +17,7 @@ from ci.ansible.build_process import NO_ROOM, RESULT_FILE, write_atomically
 from ci.ansible.console import one_line
 from ci.ansible.phases import CLEANUP_TIMEOUT_SECONDS
 from ci.ansible.playbook_run import GRACE_SECONDS
-from ci.ansible.workspace import SYSTEM_PATH
+from ci.ansible.workspace import SYSTEM_PATH, close_connections
 from ci.errors import CIError, DiskFull
 from ci.model.build import BuildOutcome, ProcessIdentity
 from ci.model.codec import from_json, to_json
@@ -130,6 +130,7 @@ class AnsibleRunner:
         except (OSError, ValueError) as error:
             problem = f"{path} cannot be read: {one_line(str(error))}"
         killed = leftovers.kill(folder)
+        close_connections(folder)
         log.warning(problem, action="build-without-result", build=spec.build_id, leftover_processes=killed)
         ended_at = (folder if folder.exists() else Path("/")).stat().st_mtime
         started_at = _modified(folder / spec_file.FILE_NAME, ended_at)

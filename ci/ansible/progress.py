@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -12,6 +13,12 @@ from ci.model.build import Phase
 MAX_NAME = 300
 RECAP = (("ok", "ok"), ("changed", "changed"), ("unreachable", "unreachable"), ("failures", "failed"),
          ("skipped", "skipped"), ("rescued", "rescued"), ("ignored", "ignored"))  # fmt: skip
+
+_SSH_CAUSE = re.compile(
+    r"Host key verification failed|Permission denied \([^)\n]*\)|"
+    r"[^\n]*Connection (?:refused|timed out|reset|closed)[^\n]*|"
+    r"[^\n]*No route to host|Could not resolve hostname[^\n]*|No space left on device"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +105,7 @@ class Progress:
             self.console.say_for(host, str(event["details"]).splitlines())
         status = str(event["status"])
         if status in {"failed", "unreachable"}:
-            # Ansible's own "non-zero return code" says nothing; the line above the last one is not ours to choose.
-            message = one_line(str(event["message"]))
+            message = _cause(str(event["message"])) if status == "unreachable" else one_line(str(event["message"]))
             self.failure = f"{self.step}: task {_title(event)!r} {status} on {clean(host, MAX_NAME)}: {message}"
             self.is_unreachable = self.is_unreachable or status == "unreachable"
         self._store(event, host, status)
@@ -132,6 +138,12 @@ class Progress:
         }
         self.task_events.write(json.dumps(row, ensure_ascii=False) + "\n")
         self.task_events.flush()
+
+
+def _cause(message: str) -> str:
+    """Return what ssh complains about, out of the banner and the advice around it."""
+    found = _SSH_CAUSE.search(message)
+    return one_line(found.group() if found else message)
 
 
 def _title(event: dict[str, Any]) -> str:

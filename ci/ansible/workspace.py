@@ -6,8 +6,10 @@ import os
 import shlex
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,12 +80,25 @@ def lay_out(spec: BuildSpec, ansible_version: str) -> Workspace:
     executor = executor_variables(workspace)
     workspace.zuul_file.write_text(inventory.zuul_variables(spec, executor, ansible_version), encoding="utf-8")
     (workspace.ansible / "ansible.cfg").touch()
+    link = workspace.ansible / "control"
+    link.unlink(missing_ok=True)
+    link.symlink_to(control)
     return workspace
 
 
-def remove_sockets(workspace: Workspace) -> None:
-    """Remove what a build leaves outside of its own folder."""
-    shutil.rmtree(workspace.control, ignore_errors=True)
+def close_connections(folder: Path) -> None:
+    """Close a build's shared ssh connections, which no environment tells (ssh writes its title over it)."""
+    link = folder / "ansible" / "control"
+    if not link.is_symlink():
+        return
+    control = link.readlink()
+    quiet = subprocess.DEVNULL
+    for socket_path in sorted(control.glob("*")):
+        arguments = ["ssh", "-F", "none", "-O", "exit", "-o", f'ControlPath="{socket_path}"', "--", "any"]
+        with suppress(subprocess.TimeoutExpired):
+            subprocess.run(arguments, check=False, stdin=quiet, stdout=quiet, stderr=quiet, timeout=5)
+    shutil.rmtree(control, ignore_errors=True)
+    link.unlink(missing_ok=True)
 
 
 def executor_variables(workspace: Workspace) -> dict[str, str]:
