@@ -100,4 +100,4 @@ def test_errors_of_a_head(head, expected):
 def test_the_shipped_lists(path):
     parsed = parse_skip_list(path.name, path.read_bytes())
     assert parsed.findings == ()
-    assert len(parsed.ids) > 5
+    assert parsed.ids
