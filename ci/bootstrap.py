@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 # A command that looks whether a service runs holds the lock for a moment too.
 LOCK_TRIES = 10
-TEST_READER = "ci.results.subunit:read_log_folder"
+TEST_READER = "ci.results.outcome:read_tests"
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,11 +59,14 @@ class Gerrit(Protocol):
 class SourcePreparer(Protocol):
     """Brings the source under test into a folder."""
 
-    def prepare(self, change: Change, required_projects: Sequence[str], folder: Path) -> tuple[PreparedProject, ...]:
+    def prepare(
+        self, change: Change, required_projects: Sequence[str], folder: Path, *, buildset_id: str
+    ) -> tuple[PreparedProject, ...]:
         """Fetch, merge the change onto the tip of its branch, and lay it out below `folder`.
 
         Each project ends up in `folder/<canonical name>`: a git repository without a work tree whose HEAD is the
-        branch, with the change merged into it. The change's own project comes first. Raises `MergeConflict`, or
+        branch, with the change merged into it. The change's own project comes first. All builds of one buildset get the
+        same commits. Raises `MergeConflict`, or
         `Unavailable` when the server cannot be reached.
         """
         ...

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import tempfile
 import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_SECONDS = 20
 CONTROL_PERSIST_SECONDS = 900
-# Jobs of one buildset are prepared within moments of each other, and must test the same commit.
-REUSE_SECONDS = 30.0
 MAX_KEPT = 200
 
 
@@ -50,31 +47,42 @@ class GitSources:
         self._folder = folder.absolute()
         self._lock = threading.Lock()
         self._mirrors: dict[Path, Mirror] = {}
-        self._resolved: dict[tuple[object, ...], tuple[float, tuple[Source, ...]]] = {}
+        self._resolved: dict[tuple[object, ...], tuple[Source, ...]] = {}
         self._resolving: dict[tuple[object, ...], threading.Lock] = {}
         self._default_branches: dict[Path, str] = {}
         # A socket's path may be 107 bytes long, and a state folder's may be longer.
         self._sockets = Path(tempfile.mkdtemp(prefix="ci-git-", dir="/tmp"))
 
-    def prepare(self, change: Change, required_projects: Sequence[str], folder: Path) -> tuple[PreparedProject, ...]:
-        """Fetch, merge and lay out; see the port. What was resolved moments ago for the same change is used again."""
-        sources = self.resolve(change, required_projects)
+    def prepare(
+        self, change: Change, required_projects: Sequence[str], folder: Path, *, buildset_id: str
+    ) -> tuple[PreparedProject, ...]:
+        """Fetch, merge and lay out; see the port."""
+        sources = self.resolve(change, required_projects, buildset_id=buildset_id)
         return self.lay_out(sources, folder)
 
-    def resolve(self, change: Change, required_projects: Sequence[str] = ()) -> tuple[Source, ...]:
+    def resolve(
+        self, change: Change, required_projects: Sequence[str] = (), *, buildset_id: str = ""
+    ) -> tuple[Source, ...]:
         """Fetch the change and its branch, merge them, and fix the commit of each project.
 
-        Call it once for a buildset and `lay_out` for each of its builds where all must test the very same commits;
-        within 30 s it answers the same anyway, also to several threads at once. Raises MergeConflict, Unavailable,
-        Refused.
+        For the same buildset the answer stays the same while the service runs, also to several threads at once: all
+        its builds, retries too, test the very same commits. Raises MergeConflict, Unavailable, Refused.
         """
-        key = (change.connection, change.project, change.branch, change.revision, change.ref, *required_projects)
+        key = (
+            buildset_id,
+            change.connection,
+            change.project,
+            change.branch,
+            change.revision,
+            change.ref,
+            *required_projects,
+        )
         with self._lock:
             turn = self._resolving.setdefault(key, threading.Lock())
         with turn:
             kept = self._resolved.get(key)
-            if kept is not None and time.monotonic() - kept[0] < REUSE_SECONDS:
-                return kept[1]
+            if kept is not None:
+                return kept
             sources = self._resolve(change, required_projects)
             self._keep(key, sources)
         return sources
@@ -109,7 +117,7 @@ class GitSources:
 
     def _keep(self, key: tuple[object, ...], sources: tuple[Source, ...]) -> None:
         with self._lock:
-            self._resolved[key] = (time.monotonic(), sources)
+            self._resolved[key] = sources
             while len(self._resolved) > MAX_KEPT:
                 oldest = next(iter(self._resolved))
                 del self._resolved[oldest]

@@ -122,7 +122,9 @@ class Executor:
         buildset = self._buildset(build)
         folder = self._folders.build(build)
         required = tuple(project.name for project in build.job.required_projects)
-        projects = self._sources.prepare(buildset.change, required, folder / "work" / "src")
+        projects = self._sources.prepare(
+            buildset.change, required, folder / "work" / "src", buildset_id=build.buildset_id
+        )
         run = Run(build, buildset.change, buildset.pipeline, self._site.tenant)
         return self._spec(build, zuul=zuul_variables(run, projects))
 

@@ -53,7 +53,7 @@ class SingleRun:
     def _spec(self, build: Build, change: Change, nodes: tuple[Node, ...]) -> BuildSpec:
         folder = self._folders.build(build)
         required = tuple(project.name for project in build.job.required_projects)
-        projects = self._sources.prepare(change, required, folder / "work" / "src")
+        projects = self._sources.prepare(change, required, folder / "work" / "src", buildset_id=build.buildset_id)
         return BuildSpec(
             build_id=build.id,
             attempt=1,

@@ -113,7 +113,7 @@ def test_a_change_on_an_old_base_is_merged_onto_the_tip(sources, upstream, tmp_p
     upstream.commit({"nova/c.py": "new\n"}, "meanwhile", start=old)
     upstream.push("master")
     change = upstream.change(101, {"nova/b.py": "changed\n"}, start=old)
-    (project,) = sources.prepare(change, (), tmp_path / "src")
+    (project,) = sources.prepare(change, (), tmp_path / "src", buildset_id="s1")
     folder = tmp_path / "src/review.example.com" / change.project
     assert project.canonical_name == f"review.example.com/{change.project}"
     assert project.checkout == "master"
@@ -177,7 +177,7 @@ def test_two_jobs_at_once_share_one_merge(sources, upstream, tmp_path, monkeypat
 
     def job(number):
         start.wait()
-        return sources.prepare(change, (), tmp_path / f"job{number}")
+        return sources.prepare(change, (), tmp_path / f"job{number}", buildset_id="s1")
 
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         prepared = set(pool.map(job, range(4)))
@@ -196,20 +196,22 @@ def test_what_is_resolved_can_be_laid_out_again_when_the_branch_has_moved(source
 def test_a_required_project_comes_at_the_same_branch_or_else_the_default_one(sources, upstream, server, tmp_path):
     other = Upstream(tmp_path / "other")
     change = upstream.change(109, {"nova/b.py": "changed\n"})
-    _, required = sources.prepare(change, (other.project,), tmp_path / "src")
+    _, required = sources.prepare(change, (other.project,), tmp_path / "src", buildset_id="s1")
     assert (required.checkout, required.commit, required.required) == ("master", other.tip(), True)
 
     upstream.commit({"nova/p.py": "pike\n"}, "pike", start=upstream.tip())
     upstream.push("stable/pike")
     change = upstream.change(110, {"nova/b.py": "changed\n"}, branch="stable/pike")
-    first, required = sources.prepare(change, (f"review.example.com/{other.project}",), tmp_path / "pike")
+    first, required = sources.prepare(
+        change, (f"review.example.com/{other.project}",), tmp_path / "pike", buildset_id="s1"
+    )
     assert (first.checkout, required.checkout) == ("stable/pike", "master")
 
 
 def test_other_branches_are_there(sources, upstream, tmp_path):
     upstream.push("stable/pike")
     change = upstream.change(111, {"nova/b.py": "changed\n"})
-    sources.prepare(change, (), tmp_path / "src")
+    sources.prepare(change, (), tmp_path / "src", buildset_id="s1")
     folder = tmp_path / "src/review.example.com" / change.project
     assert git(folder, "rev-parse", "refs/heads/stable/pike") == upstream.tip("stable/pike")
 
