@@ -42,7 +42,9 @@ def _make_writable(root: str) -> None:
 
 def main() -> None:
     """Run as an Ansible module."""
-    module = AnsibleModule({"build": {"type": "str", "required": True}, "workspace": {"type": "path", "required": True}})
+    module = AnsibleModule(
+        {"build": {"type": "str", "required": True}, "workspace": {"type": "path", "required": True}}
+    )
     build, workspace = module.params["build"], module.params["workspace"]
     if not build or os.path.basename(workspace) != build:
         module.fail_json(msg=f"The workspace {workspace} is not named like the build {build}")

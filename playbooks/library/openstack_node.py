@@ -26,6 +26,7 @@ options:
   definitions: {description: Services, files and SQL of the cloud, type: dict, required: true}
 """
 
+
 def prepare(cache: str, constraints: str, definitions: dict[str, Any]) -> dict[str, Any]:
     """Make what is missing; return whether something was, and what was said meanwhile."""
     folders = environment.node_folders(cache, constraints, definitions)

@@ -53,13 +53,13 @@ def good_patch() -> Patch:
 
 
 def breaking_patch() -> Patch:
-    """Return a patch after which every service starts, but flavor details answer a wrong disk size."""
+    """Return a patch after which every service starts, but flavors are shown with a wrong size of memory."""
     return Patch(
         path=FLAVORS_VIEW,
-        old='                "disk": flavor["root_gb"],\n',
-        new='                "disk": flavor["root_gb"] + flavor["ephemeral_gb"] + 1,\n',
-        subject="Show the whole disk of a flavor",
-        body="Users want to know how much disk they get in all, ephemeral disks included.",
+        old='                "ram": flavor["memory_mb"],\n',
+        new='                "ram": flavor["memory_mb"] // 1024,\n',
+        subject="Show the memory of a flavor in GiB",
+        body="Disks are shown in GiB, and so memory should be.",
     )
 
 

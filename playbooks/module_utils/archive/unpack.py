@@ -35,7 +35,7 @@ def unpack(archive: str, target: str) -> dict[str, Any]:
                 if reason is None and not _write(packed, member, target):
                     reason = "a file of this name is there already"
                 if reason is not None:
-                    left_out.append(f"{ascii(member.name[:200])}: {reason}")
+                    left_out.append(f"{member.name[:200]!a}: {reason}")
                     if seen >= COUNT_LIMIT or total + member.size > TOTAL_LIMIT_BYTES:
                         break
                     continue
@@ -43,7 +43,7 @@ def unpack(archive: str, target: str) -> dict[str, Any]:
     except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
         if not files:
             raise ArchiveError(f"{os.path.basename(archive)}: {error}") from error
-        left_out.append(f"the rest of the archive: {ascii(str(error))}")
+        left_out.append(f"the rest of the archive: {str(error)!a}")
     finally:
         os.unlink(archive)
     return {"files": files, "left_out": left_out[:100]}

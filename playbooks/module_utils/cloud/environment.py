@@ -107,4 +107,4 @@ def _version(python: str) -> tuple[int, int]:
     argv = [python, "-c", "import sys; print(*sys.version_info[:2])"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     words = done.stdout.split()
-    return (int(words[0]), int(words[1])) if len(words) == 2 else (0, 0)
+    return (int(words[0]), int(words[1])) if done.returncode == 0 else (0, 0)

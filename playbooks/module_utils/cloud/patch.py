@@ -27,7 +27,9 @@ def install(
     # pbr looks for a version in git tags, which a change under test does not bring along.
     status = processes.run(workspace, argv, {**environment, "PBR_VERSION": VERSION}, log, timeout_seconds=180)
     if status:
-        raise InstallError(f"pip could not install {', '.join([source, *packages])} (exit status {status}):\n{processes.tail(log)}")
+        raise InstallError(
+            f"pip could not install {', '.join([source, *packages])} (exit status {status}):\n{processes.tail(log)}"
+        )
 
 
 def link_drivers(source: str, target: str) -> None:

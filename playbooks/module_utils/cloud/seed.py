@@ -12,14 +12,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from ansible.module_utils.cloud import layout, ports
+from ansible.module_utils.cloud import layout, ports, processes
 from ansible.module_utils.cloud.api import Api
 from ansible.module_utils.cloud.services import Service, ServiceGroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-KEPT = ("mysql", "images", "keystone")
+KEPT = ("mysql", "images", "keystone", "rabbitmq")
 SERVICES = ("keystone", "placement", "glance", "neutron", "nova-api")
 BACKENDS = ("epmd", "rabbitmq", "mariadb", "memcached")
 STEP_SECONDS = 300
@@ -46,6 +46,8 @@ class SeedBuilder:
 
     def build(self, say: Callable[[str], None]) -> dict[str, Any]:
         """Return what a build must know of the seed: password, first port, folder, ids."""
+        # An earlier attempt may have been killed in the middle.
+        processes.kill_all(os.path.basename(self.folder), self.folder)
         shutil.rmtree(self.folder, ignore_errors=True)
         os.makedirs(self.folder, mode=0o700)
         base_port = ports.claim(self.claims, self.folder)
@@ -100,8 +102,11 @@ class SeedBuilder:
         self._step([*manage, "db_sync"])
         self._step([*manage, "fernet_setup", *user])
         self._step([*manage, "credential_setup", *user])
-        urls = [word for name in ("public", "internal", "admin") for word in (f"--bootstrap-{name}-url",
-                                                                             filled["url_keystone"] + "/v3")]
+        urls = [
+            word
+            for name in ("public", "internal", "admin")
+            for word in (f"--bootstrap-{name}-url", filled["url_keystone"] + "/v3")
+        ]
         password = ["--bootstrap-password", filled["password"], "--bootstrap-region-id", "RegionOne"]
         self._step([*manage, "bootstrap", *password, *urls])
 

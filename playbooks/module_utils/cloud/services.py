@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from contextlib import closing
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from string import Template
 from typing import TYPE_CHECKING, Any
 
@@ -142,6 +143,6 @@ def _url_answers(url: str) -> bool:
             return True
     except urllib.error.HTTPError as error:
         # 401 or 300 come from the application; 5xx means that it was not loaded.
-        return error.code < 500
+        return error.code < HTTPStatus.INTERNAL_SERVER_ERROR
     except OSError:
         return False

@@ -85,7 +85,13 @@ class TempestRun:
         recorded = os.path.join(self.folder, ".stestr", "0")
         if not os.path.exists(recorded) or not os.path.getsize(recorded):
             return {"empty": True}
-        argv = [os.path.join(self.programs, "python"), "-", recorded, stream, os.path.join(self.results, "testr_results.html")]
+        argv = [
+            os.path.join(self.programs, "python"),
+            "-",
+            recorded,
+            stream,
+            os.path.join(self.results, "testr_results.html"),
+        ]
         done = subprocess.run(argv, input=self._reader, env=variables, capture_output=True, text=True, check=False)
         if done.returncode:
             raise TempestError(f"the result stream cannot be read:\n{done.stderr[-2000:]}")

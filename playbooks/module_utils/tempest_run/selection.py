@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -47,8 +46,14 @@ def common_package(tests: Iterable[str]) -> str:
 
     Test runners import everything below the folder they start in; a narrower one saves seconds for each.
     """
-    packages = {tuple(test.partition("[")[0].split(".")[:-3]) for test in tests}
-    return ".".join(os.path.commonprefix(sorted(packages))) if packages else ""
+    packages = sorted({tuple(test.partition("[")[0].split(".")[:-3]) for test in tests})
+    shared = []
+    # What the first and the last in order share, all share.
+    for one, other in zip(packages[0], packages[-1], strict=False) if packages else ():
+        if one != other:
+            break
+        shared.append(one)
+    return ".".join(shared)
 
 
 def _expressions(text: str, name: str) -> list[re.Pattern[str]]:

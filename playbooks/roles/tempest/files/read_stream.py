@@ -1,8 +1,10 @@
 """Reads what stestr recorded: writes it as a subunit 2 stream and as a page, and one line of JSON to stdout."""
 
+import contextlib
 import json
 import re
 import sys
+from typing import Any
 
 from os_testr import subunit2html
 from subunit import ByteStreamToStreamResult, ProtocolTestCase
@@ -13,7 +15,7 @@ FAILED = {"fail", "uxsuccess"}
 SET_UP = re.compile(r"(?:setUpClass|tearDownClass) \((.+)\)$")
 
 
-def convert(recorded, path):
+def convert(recorded: str, path: str) -> None:
     """Write stestr's record, which is of subunit's first version, as the version that tools exchange."""
     with open(recorded, "rb") as source, open(path, "wb") as target:
         result = ExtendedToStreamDecorator(StreamResultToBytes(target))
@@ -22,11 +24,11 @@ def convert(recorded, path):
         result.stopTestRun()
 
 
-def read(path):
+def read(path: str) -> dict[str, Any]:
     """Return counts and names of the tests in a stream; what has no end counts as not ended."""
-    told = {"passed": 0, "skipped": 0, "failed": [], "ended": [], "set_up": []}
+    told: dict[str, Any] = {"passed": 0, "skipped": 0, "failed": [], "ended": [], "set_up": []}
 
-    def note(test):
+    def note(test: dict[str, Any]) -> None:
         name, status = test["id"], test["status"]
         found = SET_UP.match(name)
         if status in FAILED:
@@ -52,8 +54,6 @@ if __name__ == "__main__":
     convert(sys.argv[1], sys.argv[2])
     told = read(sys.argv[2])
     sys.argv = ["subunit2html", *sys.argv[2:]]
-    try:
+    with contextlib.suppress(SystemExit):
         subunit2html.main()
-    except SystemExit:
-        pass
     print(json.dumps(told))

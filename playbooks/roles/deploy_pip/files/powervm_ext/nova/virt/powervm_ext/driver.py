@@ -9,6 +9,7 @@ LOG = logging.getLogger(__name__)
 class PowerVMDriver(fake.MediumFakeDriver):
     """Nova's fake driver, reached the way the real out-of-tree driver is reached: by its own package's name."""
 
-    def init_host(self, host):
+    def init_host(self, host: str) -> None:
+        """Say where the driver comes from, as only an out-of-tree one can tell."""
         LOG.info("Out-of-tree driver %s from %s serves host %s", type(self).__qualname__, __file__, host)
         super().init_host(host)

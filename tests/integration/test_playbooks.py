@@ -1,0 +1,200 @@
+"""The playbooks' own pieces, without a cloud: syntax, skip lists, ports, processes, archives, selection."""
+
+import importlib
+import io
+import os
+import re
+import socket
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import ansible.module_utils
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PLAYBOOKS = ROOT / "playbooks"
+MODULES = PLAYBOOKS / "module_utils"
+SKIP_LINE = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}  # [A-Za-z_][\w.]*(?:, [A-Za-z_][\w.]*)*")
+TESTS = [
+    f"tempest.api.compute.flavors.test_flavors.FlavorsV2TestJSON.test_{n}[id-0000000{n}-aaaa,smoke]" for n in "123"
+]
+
+
+@pytest.fixture(autouse=True)
+def _ansible_finds_the_modules(monkeypatch):
+    monkeypatch.setattr(ansible.module_utils, "__path__", [*ansible.module_utils.__path__, str(MODULES)])
+
+
+def module(name):
+    return importlib.import_module(f"ansible.module_utils.{name}")
+
+
+@pytest.mark.parametrize("playbook", sorted(path.name for path in PLAYBOOKS.glob("*.yaml")))
+def test_each_playbook_has_correct_syntax(playbook):
+    argv = [str(Path(sys.executable).with_name("ansible-playbook")), "--syntax-check", "-i", "node,", playbook]
+    done = subprocess.run(argv, cwd=PLAYBOOKS, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "skip_lists").glob("*.txt")), ids=lambda path: path.name)
+def test_each_skip_list_is_an_exclude_list_with_a_reason_for_each_line(path):
+    content = path.read_bytes()
+    assert not content.startswith(b"\xef\xbb\xbf")
+    reason, seen = None, set()
+    for line in content.decode("utf-8").splitlines():
+        if not line:
+            reason = None
+        elif line.startswith("# reason: "):
+            reason = line
+        elif not line.startswith("#"):
+            assert SKIP_LINE.fullmatch(line), line
+            assert reason, f"no reason above {line}"
+            assert line[:36] not in seen, f"twice: {line}"
+            seen.add(line[:36])
+    assert seen
+
+
+def test_owners_claim_different_ports_and_a_gone_owner_loses_them(tmp_path):
+    ports = module("cloud.ports")
+    first, second = tmp_path / "a", tmp_path / "b"
+    first.mkdir(), second.mkdir()
+    claims = str(tmp_path / "claims")
+    mine = ports.claim(claims, str(first))
+    assert ports.claim(claims, str(first)) == mine
+    assert ports.claim(claims, str(second)) != mine
+    first.rmdir()
+    (tmp_path / "c").mkdir()
+    assert ports.claim(claims, str(tmp_path / "c")) == mine
+
+
+def test_a_port_that_somebody_listens_on_is_not_claimed(tmp_path):
+    ports = module("cloud.ports")
+    owner = tmp_path / "a"
+    owner.mkdir()
+    free = ports.claim(str(tmp_path / "claims"), str(owner))
+    ports.release(str(tmp_path / "claims"), str(owner))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", free + 3))
+        taken.listen()
+        assert ports.claim(str(tmp_path / "claims"), str(owner)) != free
+
+
+def test_a_builds_processes_are_ended_and_no_others(tmp_path):
+    processes = module("cloud.processes")
+    sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    log = str(tmp_path / "log")
+    marked = processes.start(str(tmp_path), "marked", sleep, {**os.environ, processes.MARK: "b1"}, log)
+    recorded = processes.start(str(tmp_path), "recorded", sleep, dict(os.environ), log)
+    other = subprocess.Popen(sleep, env={**os.environ, processes.MARK: "b10"})
+    try:
+        assert processes.kill_all("b1", str(tmp_path)) == []
+        assert marked.wait(5) < 0
+        assert recorded.wait(5) < 0
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+
+
+def test_a_service_that_ends_is_named_with_its_log_at_once(tmp_path):
+    services = module("cloud.services")
+    (tmp_path / "logs").mkdir()
+    broken = services.Service("broken", [sys.executable, "-c", "raise SystemExit('no such option: x')"], port=1)
+    group = services.ServiceGroup(str(tmp_path), dict(os.environ))
+    with pytest.raises(services.ServiceError, match=r"(?s)broken ended by itself.*no such option: x"):
+        group.start([broken], timeout_seconds=30)
+
+
+def test_selection_follows_stestr_but_an_empty_include_list_selects_nothing():
+    select = module("tempest_run.selection").select
+    chosen = select(TESTS, "flavors", None, {"list": "0000000[2]  # test_2\n\n# comment\n"})
+    assert (len(chosen.run), chosen.skipped) == (2, [TESTS[1]])
+    assert select(TESTS, "", "00000003 # x\n", {}).run == [TESTS[2]]
+    assert select(TESTS, "", "# nothing\n", {}).run == []
+
+
+def test_a_bad_line_is_named_with_its_list():
+    selection = module("tempest_run.selection")
+    with pytest.raises(selection.SelectionError, match=r"list\.txt:2: not a regular expression"):
+        selection.select(TESTS, "", None, {"list.txt": "# x\n*id\n"})
+
+
+def test_secrets_are_hidden_when_packed(tmp_path):
+    scrub = module("archive.pack").scrub
+    text = (
+        "password = hunter2\nconnection = mysql+pymysql://user:hunter2@127.0.0.1/nova\nadmin_password=hunter2\nx = y\n"
+    )
+    assert "hunter2" not in scrub(text)
+    assert "x = y" in scrub(text)
+
+
+def test_packed_logs_arrive_and_a_long_one_says_what_is_missing(tmp_path):
+    workspace, target = tmp_path / "w", tmp_path / "t"
+    (workspace / "logs").mkdir(parents=True)
+    (workspace / "etc" / "nova").mkdir(parents=True)
+    (workspace / "results").mkdir()
+    target.mkdir()
+    (workspace / "logs" / "nova-api.txt").write_text("a" * 5000)
+    (workspace / "logs" / "link.txt").symlink_to("/etc/passwd")
+    (workspace / "etc" / "nova" / "nova.conf").write_text("password = x\n")
+    (workspace / "results" / "tests-run.txt").write_text("t\n")
+    module("archive.pack").pack(str(workspace), str(workspace / "p.tar.gz"), 1000)
+    module("archive.unpack").unpack(str(workspace / "p.tar.gz"), str(target))
+    found = sorted(str(path.relative_to(target)) for path in target.rglob("*") if path.is_file())
+    assert found == ["logs/etc/nova/nova.conf.txt", "logs/nova-api.txt", "tests-run.txt"]
+    assert "4000 bytes left out" in (target / "logs" / "nova-api.txt").read_text()
+
+
+def hostile_archive(path):
+    def add(name, content=b"x", **attributes):
+        member = tarfile.TarInfo(name)
+        member.size = len(content)
+        for key, value in attributes.items():
+            setattr(member, key, value)
+        archive.addfile(member, io.BytesIO(content))
+
+    with tarfile.open(path, "w:gz") as archive:
+        add("../outside")
+        add("/absolute")
+        add("logs/../../outside")
+        add("logs/\x1b]0;x\x07")
+        add("-rf")
+        add(".htaccess")
+        add("job-output.txt")
+        add("zuul-info/inventory.yaml")
+        add("link", b"", type=tarfile.SYMTYPE, linkname="/etc")
+        add("link/passwd")
+        add("hard", b"", type=tarfile.LNKTYPE, linkname="/etc/passwd")
+        add("device", b"", type=tarfile.CHRTYPE)
+        add("logs/good.txt", b"good")
+        add("logs/good.txt", b"again")
+        add("logs/good.txt/below", b"x")
+
+
+def test_a_hostile_archive_writes_only_harmless_files(tmp_path):
+    target = tmp_path / "deep" / "logs"
+    target.mkdir(parents=True)
+    (target / "planted").symlink_to(tmp_path)
+    hostile_archive(tmp_path / "a.tar.gz")
+    outcome = module("archive.unpack").unpack(str(tmp_path / "a.tar.gz"), str(target))
+    files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert files == {"deep/logs/logs/good.txt", "deep/logs/link/passwd"}
+    assert (target / "logs" / "good.txt").read_bytes() == b"good"
+    assert len(outcome["left_out"]) == 13
+
+
+def test_a_cut_archive_gives_what_is_whole(tmp_path):
+    with tarfile.open(tmp_path / "whole.tar.gz", "w:gz") as archive:
+        for name in ("first.txt", "second.txt"):
+            content = os.urandom(200_000)
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    cut = (tmp_path / "whole.tar.gz").read_bytes()[:-100_000]
+    (tmp_path / "cut.tar.gz").write_bytes(cut)
+    (tmp_path / "t").mkdir()
+    outcome = module("archive.unpack").unpack(str(tmp_path / "cut.tar.gz"), str(tmp_path / "t"))
+    assert outcome["files"] == 1
+    assert outcome["left_out"]
