@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 5.0
 # Each thread that answers has a database connection of its own.
-ANSWERING_THREADS = 6
+ANSWERING_THREADS = 4
 MOST_CONNECTIONS = 256
 HEADER_BYTES = 16 * 1024
 SILENT_SECONDS = 10.0
