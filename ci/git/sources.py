@@ -7,7 +7,10 @@ import shutil
 import subprocess
 import tempfile
 import threading
+import weakref
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -20,14 +23,16 @@ from ci.git.mirror import Mirror
 from ci.model.build import PreparedProject
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ci.config.settings import GerritSettings
     from ci.model.change import Change
 
 CONNECT_TIMEOUT_SECONDS = 20
 CONTROL_PERSIST_SECONDS = 900
-MAX_KEPT = 200
+MAX_KEPT = 500
+
+_Key = tuple[str, str, str, str]  # buildset, connection, project, revision or branch
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +52,12 @@ class GitSources:
         self._folder = folder.absolute()
         self._lock = threading.Lock()
         self._mirrors: dict[Path, Mirror] = {}
-        self._resolved: dict[tuple[object, ...], tuple[Source, ...]] = {}
-        self._resolving: dict[tuple[object, ...], threading.Lock] = {}
+        self._fixed: dict[_Key, Source] = {}
+        self._turns: dict[_Key, threading.Lock] = {}
         self._default_branches: dict[Path, str] = {}
         # A socket's path may be 107 bytes long, and a state folder's may be longer.
         self._sockets = Path(tempfile.mkdtemp(prefix="ci-git-", dir="/tmp"))
+        self._close = weakref.finalize(self, _disconnect, self._sockets)
 
     def prepare(
         self, change: Change, required_projects: Sequence[str], folder: Path, *, buildset_id: str
@@ -65,27 +71,19 @@ class GitSources:
     ) -> tuple[Source, ...]:
         """Fetch the change and its branch, merge them, and fix the commit of each project.
 
-        For the same buildset the answer stays the same while the service runs, also to several threads at once: all
-        its builds, retries too, test the very same commits. Raises MergeConflict, Unavailable, Refused.
+        For the same buildset each project's commit stays the same while the service runs, also for several threads at
+        once: all its builds, retries too, test the same, whatever else they require. Without a buildset it is fixed
+        anew each time. Raises MergeConflict, Unavailable, Refused.
         """
-        key = (
-            buildset_id,
-            change.connection,
-            change.project,
-            change.branch,
-            change.revision,
-            change.ref,
-            *required_projects,
-        )
-        with self._lock:
-            turn = self._resolving.setdefault(key, threading.Lock())
-        with turn:
-            kept = self._resolved.get(key)
-            if kept is not None:
-                return kept
-            sources = self._resolve(change, required_projects)
-            self._keep(key, sources)
-        return sources
+        own = (buildset_id, change.connection, change.project, change.revision)
+        sources = [self._once(own, lambda: self._merged(change))]
+        for required in required_projects:
+            connection, name = self._located(change.connection, required)
+            if (connection, name) != (change.connection, change.project):
+                branch = names.branch(change.branch)
+                key = (buildset_id, connection, name, branch)
+                sources.append(self._once(key, partial(self._required, connection, name, branch)))
+        return tuple(sources)
 
     def lay_out(self, sources: Sequence[Source], folder: Path) -> tuple[PreparedProject, ...]:
         """Put repositories that borrow from the mirrors below the folder; returns their projects in order."""
@@ -107,23 +105,32 @@ class GitSources:
         return mirror.healed(fetch_and_compare)
 
     def close(self) -> None:
-        """Close the shared ssh connections."""
-        for settings in self._gerrits.values():
-            arguments = [*self._ssh(settings), "-O", "exit", "-p", str(settings.port), "-l", settings.user, "--"]
-            quiet = subprocess.DEVNULL
-            address = settings.ssh_server or settings.server
-            subprocess.run([*arguments, address], check=False, stdin=quiet, stdout=quiet, stderr=quiet, env=ENVIRONMENT)
-        shutil.rmtree(self._sockets, ignore_errors=True)
+        """Close the shared ssh connections; the end of the program does so too."""
+        self._close()
 
-    def _keep(self, key: tuple[object, ...], sources: tuple[Source, ...]) -> None:
+    def _once(self, key: _Key, make: Callable[[], Source]) -> Source:
+        """Return what was fixed under the key, or fix it while others wait for it; an error fixes nothing."""
+        if not key[0]:
+            return make()
         with self._lock:
-            self._resolved[key] = sources
-            while len(self._resolved) > MAX_KEPT:
-                oldest = next(iter(self._resolved))
-                del self._resolved[oldest]
-                self._resolving.pop(oldest, None)
+            turn = self._turns.setdefault(key, threading.Lock())
+        with turn:
+            source = self._fixed.get(key)
+            if source is None:
+                try:
+                    source = self._fixed[key] = make()
+                finally:
+                    self._forget_oldest()
+        return source
 
-    def _resolve(self, change: Change, required_projects: Sequence[str]) -> tuple[Source, ...]:
+    def _forget_oldest(self) -> None:
+        with self._lock:
+            while len(self._turns) > MAX_KEPT:
+                oldest = next(iter(self._turns))
+                del self._turns[oldest]
+                self._fixed.pop(oldest, None)
+
+    def _merged(self, change: Change) -> Source:
         check_version()
         branch, revision = names.branch(change.branch), names.revision(change.revision)
         ref, mirror = names.change_ref(change.ref), self._mirror(change.connection, change.project)
@@ -139,14 +146,9 @@ class GitSources:
         branches, commit = mirror.healed(fetch_and_merge)
         settings = self._settings(change.connection)
         project = PreparedProject(change.project, settings.canonical_hostname, branch, commit)
-        sources = [Source(project, mirror.path, branches)]
-        sources += [
-            self._required(change.connection, name, branch) for name in required_projects if name != change.project
-        ]
-        return tuple(sources)
+        return Source(project, mirror.path, branches)
 
     def _required(self, connection: str, name: str, branch: str) -> Source:
-        connection, name = self._located(connection, name)
         mirror = self._mirror(connection, name)
 
         def fetch() -> dict[str, str]:
@@ -202,3 +204,12 @@ class GitSources:
             "UserKnownHostsFile": f'"{settings.known_hosts.absolute()}"',
         }
         return ["ssh", "-F", "none", *(word for name, value in options.items() for word in ("-o", f"{name}={value}"))]
+
+
+def _disconnect(sockets: Path) -> None:
+    quiet = subprocess.DEVNULL
+    for path in sorted(sockets.glob("*")):
+        arguments = ["ssh", "-F", "none", "-O", "exit", "-o", f'ControlPath="{path}"', "--", "any"]
+        with suppress(OSError, subprocess.TimeoutExpired):
+            subprocess.run(arguments, check=False, stdin=quiet, stdout=quiet, stderr=quiet, env=ENVIRONMENT, timeout=5)
+    shutil.rmtree(sockets, ignore_errors=True)

@@ -16,6 +16,7 @@ from lab.sshd_node import SshdNode
 from ci.ansible import leftovers
 from ci.ansible.process import AnsibleRunner
 from ci.model.build import BuildSpec, ProcessIdentity, Result
+from ci.model.codec import to_json
 from ci.model.job import FrozenJob, NodeGroup, NodeRequest, Nodeset
 from ci.model.node import Node
 from tests.unit.results.test_subunit import stream
@@ -305,7 +306,7 @@ def test_another_service_adopts_a_running_build(lab):
         "spec = c.from_json(b.BuildSpec, sys.stdin.read())\n"
         "print(c.to_json(p.AnsibleRunner(test_reader='').start(spec)))\n"
     )
-    text = json.dumps(__import__("dataclasses").asdict(spec))
+    text = to_json(spec)
     done = subprocess.run([sys.executable, "-c", script], input=text, capture_output=True, text=True, check=True)
     process = ProcessIdentity(**json.loads(done.stdout))
     stopped = threading.Event()

@@ -133,9 +133,12 @@ def test_the_merge_is_the_same_commit_each_time_it_is_made(server, upstream, tmp
     commits = set()
     for name in ("one", "two"):
         sources = GitSources(settings(server), tmp_path / name)
-        commits.add(sources.resolve(change)[0].project.commit)
+        (source,) = sources.resolve(change)
+        commits.add(source.project.commit)
+        date = git(source.mirror, "show", "-s", "--format=%at %ct", source.project.commit)
         sources.close()
     assert len(commits) == 1
+    assert date == "1700000000 1700000000"
 
 
 def test_a_change_on_the_tip_is_tested_as_it_is(sources, upstream):
@@ -183,6 +186,17 @@ def test_two_jobs_at_once_share_one_merge(sources, upstream, tmp_path, monkeypat
         prepared = set(pool.map(job, range(4)))
     assert len(prepared) == 1
     assert fetches == [change.ref]
+
+
+def test_the_jobs_of_a_buildset_get_one_commit_whatever_else_they_require(sources, upstream, tmp_path):
+    other = Upstream(tmp_path / "other")
+    old = upstream.tip()
+    change = upstream.change(127, {"nova/b.py": "changed\n"}, start=old)
+    first = sources.resolve(change, buildset_id="s1")[0].project.commit
+    upstream.commit({"nova/z.py": "z\n"}, "moved", start=old)
+    upstream.push("master")
+    assert sources.resolve(change, (other.project,), buildset_id="s1")[0].project.commit == first
+    assert sources.resolve(change, buildset_id="s2")[0].project.commit != first
 
 
 def test_what_is_resolved_can_be_laid_out_again_when_the_branch_has_moved(sources, upstream, tmp_path):

@@ -65,6 +65,12 @@ def test_a_stream_cut_inside_a_packet_is_no_success():
     assert read(whole[:-5]).problem.startswith("the test results are cut short")
 
 
+def test_a_stream_cut_between_two_tests_is_no_success_and_has_no_odd_test():
+    found = read(stream((NAME, "success", {})) + stream((f"{NAME}_two", "success", {}))[:9])
+    assert found.problem == "the test results are cut short"
+    assert [test.id for test in found.tests] == [NAME]
+
+
 def test_an_empty_stream_is_no_success():
     assert read(b"").problem == "the test results are empty"
 
