@@ -51,7 +51,7 @@ class PipelineReader:
             start=self._reporters(section, "start"),
             success=self._reporters(section, "success"),
             failure=failure,
-            merge_conflict=self._reporters(section, "merge-conflict") or failure,
+            merge_conflict=self._reporters(section, "merge-conflict"),
             messages=_messages(section),
             precedence=Precedence(section.precedence),
             dequeue_on_new_patchset=section.dequeue_on_new_patchset,

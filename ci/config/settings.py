@@ -53,7 +53,9 @@ class GerritSettings:
     ssh_server: str = setting("host name for ssh, when it is another one (default: server)", default="")
     canonical_hostname: str = setting("host in the canonical names of the projects (default: server)", default="")
     baseurl: str = setting("address of the web interface (default: https://SERVER)", default="")
-    keepalive: int = setting("seconds between keepalives on the ssh link; 0 for none", default=60)
+    keepalive: int = setting(
+        "seconds of silence after which the ssh link is probed; never more than 5 here", default=60
+    )
     password: str | None = setting("HTTP password of the account, for the REST interface", default=None, secret=True)
     verify_ssl: bool = setting("whether the certificate of baseurl is checked", default=True)
 

@@ -95,7 +95,8 @@ class Pipeline:
 
     `filters` must all fit (those of the change's own connection). `timers` are cron lines.
     `disable_after` consecutive failures the pipeline no longer reports; None: never.
-    `merge_conflict` holds the failure reporters where the site says nothing else, as in Zuul.
+    `merge_conflict` is empty where the site says nothing: a change that does not merge is its author's business, and
+    OpenStack asks third-party systems not to comment on it. (Zuul would use the failure reporters.)
     """
 
     name: str

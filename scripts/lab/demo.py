@@ -20,7 +20,7 @@ from .gerrit import Gerrit
 from .gerrit_install import default_cache
 from .node_preparation import prepare_nodes
 from .service import Service
-from .site import CI_NAME, CI_USER, LabSite, add_language, write_site
+from .site import CI_NAME, CI_USER, add_language, write_site
 from .sshd_node import SshdNode, free_port
 
 CACHE = default_cache().parent
@@ -29,7 +29,7 @@ ADDRESSES = ("127.0.0.2", "127.0.0.3")
 VOTE_SECONDS = 900.0
 STILL_WORKING_SECONDS = 10.0
 
-# The shipped jobs on this machine instead of PowerVM: one more variant of their parent is enough.
+# The shipped jobs on this machine instead of PowerVM: one more variant of each is enough.
 DEMO_JOBS = """\
 - job:
     name: nova-tempest
@@ -37,6 +37,18 @@ DEMO_JOBS = """\
       deployment: pip
       tempest_concurrency: 2
       tempest_test_regex: ^tempest\\.api\\.compute\\.(flavors|keypairs)\\.
+
+- job:
+    name: nova-in-tree
+    vars:
+      compute_driver: fake.MediumFakeDriver
+      tempest_exclude_lists: [skip_lists/nova-in-tree.txt, skip_lists/pip-deployment.txt]
+
+- job:
+    name: nova-out-of-tree
+    vars:
+      driver_packages: [powervm_ext]
+      tempest_exclude_lists: [skip_lists/nova-out-of-tree.txt, skip_lists/pip-deployment.txt]
 """
 
 
@@ -73,20 +85,20 @@ class Demo:
         self.gerrit = Gerrit(folder / "gerrit", say=say)
         self.nodes = SshdNode(folder / "nodes", ADDRESSES)
         self.nova = folder / "nova"
-        self.service: Service | None = None
+        self.port = free_port(("127.0.0.1",))
+        self.service = Service(folder / "site", folder / "state", port=self.port)
         self.votes: list[tuple[str, int, int | None, float]] = []
 
     def set_up(self) -> None:
         """Bring up Gerrit with nova in it, two nodes, and the service."""
         self.nodes.start()
-        with step("Starting a real Gerrit, preparing the nodes (the first time this installs OpenStack from packages)"):
-            with ThreadPoolExecutor() as pool:
-                tasks = [pool.submit(self._seed_gerrit), pool.submit(prepare_nodes, self.folder, self.nodes, say)]
-                for task in tasks:
-                    task.result()
-        site = self._write_site()
-        say(f"Checking the site offline: powervm-ci check --site {site.folder}")
-        self.service = Service(site.folder, self.folder / "state", port=site.port)
+        what = "Starting a real Gerrit, preparing the nodes (the first time this installs OpenStack from packages)"
+        with step(what), ThreadPoolExecutor() as pool:
+            tasks = [pool.submit(self._seed_gerrit), pool.submit(prepare_nodes, self.folder, self.nodes, say)]
+            for task in tasks:
+                task.result()
+        self._write_site()
+        say(f"Checking the site offline: powervm-ci check --site {self.service.site}")
         say("  " + self.service.call("check").strip().splitlines()[-1])
         started = time.monotonic()
         self.service.start()
@@ -94,7 +106,6 @@ class Demo:
         _until("the CI listens to Gerrit", self._connected, 30.0)
 
     def _connected(self) -> bool:
-        assert self.service is not None
         return any(one["state"] == "connected" for one in self.service.status()["connections"])
 
     def _seed_gerrit(self) -> None:
@@ -109,11 +120,10 @@ class Demo:
     def _repository(self, username: str = "developer"):  # noqa: ANN202
         return self.gerrit.repository("openstack/nova", self.nova, username, email="developer@example.org")
 
-    def _write_site(self) -> LabSite:
+    def _write_site(self) -> None:
         key = self.gerrit.key(CI_USER)
-        site = write_site(self.folder / "site", self.gerrit, key, self.nodes, port=free_port(("127.0.0.1",)))
+        site = write_site(self.service.site, self.gerrit, key, self.nodes, port=self.port)
         add_language(site, "demo", DEMO_JOBS)
-        return site
 
     def push(self, patch: nova_repository.Patch) -> int:
         """Push a patch for review; returns its change's number."""
@@ -124,7 +134,6 @@ class Demo:
 
     def wait_for_vote(self, number: int, what: str, count: int = 1) -> str:
         """Show how the builds of a change go until the CI has posted its `count`th review; returns its message."""
-        assert self.service is not None
         started, shown, last_line = time.monotonic(), {}, time.monotonic()
         while True:
             for build in self._builds(number):
@@ -149,7 +158,6 @@ class Demo:
         return messages[-1]
 
     def _builds(self, number: int) -> list[dict[str, str]]:
-        assert self.service is not None
         listed = json.loads(self.service.call("builds", "--json", "--change", str(number)))
         return list(reversed(listed))
 
@@ -182,7 +190,6 @@ class Demo:
 
     def where_to_look(self) -> None:
         """Print the addresses of everything that runs."""
-        assert self.service is not None
         print(
             f"""
   dashboard        {self.service.url}
@@ -195,14 +202,13 @@ class Demo:
 
     def stop(self) -> None:
         """End what was started, in reverse."""
-        if self.service:
-            self.service.stop()
+        self.service.stop()
         self.nodes.stop()
         self.gerrit.stop()
 
     def pids(self) -> list[int]:
         """Process ids of what runs."""
-        service = self.service.process.pid if self.service and self.service.process else None
+        service = self.service.process.pid if self.service.process else None
         return [pid for pid in (service, self.nodes.pid, self.gerrit.pid) if pid]
 
 

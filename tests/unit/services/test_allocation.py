@@ -14,7 +14,7 @@ def leases(decided):
 def test_two_waiting_builds_get_a_node_each_side_by_side():
     decided = allocate([build("b1"), build("b2")], [node("n1"), node("n2")], NONE)
     assert sorted(leases(decided)) == ["b1", "b2"]
-    assert len({ids for ids in leases(decided).values()}) == 2
+    assert len(set(leases(decided).values())) == 2
 
 
 def test_a_leased_node_is_not_given_away():

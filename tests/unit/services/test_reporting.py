@@ -90,6 +90,21 @@ def test_a_canceled_buildset_and_a_merge_conflict_say_nothing():
         assert result_review(PIPELINE, buildset(ended("b1", "a", result)), result, LINKS) is None
 
 
+def test_a_merge_conflict_is_told_only_where_the_site_asks_for_it():
+    conflict = buildset(ended("b1", "a", "MERGE_CONFLICT"))
+    silent = Pipeline("check", failure=PIPELINE.failure, merge_conflict=(Reporter("gerrit", comment=False),))
+    assert result_review(silent, conflict, Result.MERGE_CONFLICT, LINKS) is None
+    telling = Pipeline("check", failure=PIPELINE.failure, merge_conflict=(Reporter("gerrit"),))
+    review = result_review(telling, conflict, Result.MERGE_CONFLICT, LINKS)
+    assert review.labels == {}
+    assert "rebase" in review.message
+
+
+def test_whom_gerrit_notifies_is_the_reporter_s_choice():
+    pipeline = Pipeline("check", success=(Reporter("gerrit", notify="OWNER"),))
+    assert result_review(pipeline, buildset(ended("b1", "a", "SUCCESS")), Result.SUCCESS, LINKS).notify == "OWNER"
+
+
 def test_only_the_change_s_own_gerrit_hears_of_it():
     elsewhere = change(connection="other")
     ended_set = buildset(ended("b1", "a", "SUCCESS"), about=elsewhere)
