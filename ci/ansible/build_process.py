@@ -50,7 +50,9 @@ def main(arguments: list[str]) -> int:
     try:
         write_atomically(folder / RESULT_FILE, json.dumps(asdict(outcome), ensure_ascii=True))
     except OSError as error:
-        print(f"cannot write {folder / RESULT_FILE}: {error.strerror}", flush=True)  # noqa: T201  # to our log file
+        # Not print: what stays in a buffer would fail once more at exit, and hide the status.
+        with suppress(OSError):
+            os.write(1, f"cannot write {folder / RESULT_FILE}: {error.strerror}\n".encode())
         return NO_ROOM
     return 0
 
