@@ -22,7 +22,6 @@ install_debian_packages() {
   # A Java, Maven or Python from elsewhere does as well.
   if command -v javac >/dev/null; then missing=("${missing[@]/default-jdk-headless/}"); fi
   if command -v mvn >/dev/null; then missing=("${missing[@]/maven/}"); fi
-  if python3 -c 'import ensurepip' 2>/dev/null; then missing=("${missing[@]/python3-venv/}"); fi
   missing=(${missing[@]})
   [ ${#missing[@]} -gt 0 ] || return 0
   command -v apt-get >/dev/null || die "please install: ${missing[*]}"

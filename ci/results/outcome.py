@@ -113,7 +113,7 @@ def _row(test: TestRun) -> dict[str, object]:
         "idempotent_id": test.idempotent_id,
         "status": "fail" if test.has_failed else test.status,
         "seconds": test.seconds,
-        "detail": test.detail,
+        "traceback": test.detail,
     }
 
 

@@ -35,8 +35,8 @@ DEMO_JOBS = """\
     name: nova-tempest
     vars:
       deployment: pip
-      tempest_concurrency: 2
-      tempest_test_regex: ^tempest\\.api\\.compute\\.(flavors|keypairs)\\.
+      tempest_concurrency: 1
+      tempest_test_regex: compute\\.(admin\\.test_flavors|flavors\\.test_flavors|keypairs\\.test_keypairs)\\.
 
 - job:
     name: nova-in-tree
@@ -136,7 +136,7 @@ class Demo:
         """Show how the builds of a change go until the CI has posted its `count`th review; returns its message."""
         started, shown, last_line = time.monotonic(), {}, time.monotonic()
         while True:
-            for build in self._builds(number):
+            for build in self.builds(number):
                 state = build["result"] or build["state"]
                 if shown.get(build["id"]) != state:
                     shown[build["id"]] = state
@@ -149,20 +149,25 @@ class Demo:
                 last_line = time.monotonic()
                 say(f"  ... {self._console_line(number)}")
             if time.monotonic() - started > VOTE_SECONDS:
-                raise SystemExit(f"no vote on change {number} after {VOTE_SECONDS:.0f} s: see {self.service.log}")
+                raise TimeoutError(f"no vote on change {number} after {VOTE_SECONDS:.0f} s: see {self.service.log}")
             time.sleep(0.5)
-        vote = self.gerrit.rest.votes(number, "Verified").get(CI_USER)
+        vote = self.vote(number)
         self.votes.append((what, number, vote, time.monotonic() - started))
         say(f"  vote on change {number}: Verified {vote:+d}" if vote else f"  change {number}: a comment, no vote")
         print("\n".join(f"      | {line}" for line in messages[-1].splitlines()), flush=True)
         return messages[-1]
 
-    def _builds(self, number: int) -> list[dict[str, str]]:
+    def vote(self, number: int) -> int | None:
+        """Return the CI's vote on the current patch set, None without one."""
+        return self.gerrit.rest.votes(number, "Verified").get(CI_USER)
+
+    def builds(self, number: int) -> list[dict[str, str]]:
+        """Return the builds of a change, oldest first."""
         listed = json.loads(self.service.call("builds", "--json", "--change", str(number)))
         return list(reversed(listed))
 
     def _console_line(self, number: int) -> str:
-        for build in self._builds(number):
+        for build in self.builds(number):
             if build["state"] == "running":
                 lines = Path(build["log_folder"], "job-output.txt").read_text(errors="replace").splitlines()
                 tasks = [line for line in lines if "TASK [" in line]
@@ -216,7 +221,7 @@ def _until(what: str, condition: Callable[[], bool], seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise SystemExit(f"{what}: not after {seconds:.0f} s")
+            raise TimeoutError(f"{what}: not after {seconds:.0f} s")
         time.sleep(0.1)
 
 
@@ -272,5 +277,5 @@ def main(arguments: list[str]) -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except (subprocess.SubprocessError, RuntimeError) as error:
+    except (subprocess.SubprocessError, RuntimeError, TimeoutError) as error:
         sys.exit(f"error: {error}")

@@ -85,6 +85,8 @@ def _list_tests(folder: str) -> None:
     """Keep tempest's list of tests, which is the same for every build of this environment."""
     programs = os.path.join(folder, "venv", "bin")
     stestr.configure(folder, programs)
+    # Listing, too, wants a repository of results.
+    _run("prepare stestr", [os.path.join(programs, "stestr"), "init"], folder)
     listed = _run("list tempest's tests", [os.path.join(programs, "stestr"), "list"], folder)
     with open(os.path.join(folder, "tests.txt"), "w", encoding="utf-8") as stream:
         stream.writelines(f"{line}\n" for line in listed.splitlines() if line)

@@ -68,13 +68,17 @@ class TempestRun:
             with open(self.known_tests, encoding="utf-8") as stream:
                 return stream.read().splitlines()
         stestr.configure(self.folder, self.programs)
-        argv = [os.path.join(self.programs, "stestr"), "list"]
-        done = subprocess.run(
-            argv, cwd=self.folder, env=self._environment(), capture_output=True, text=True, check=False
-        )
+        self._stestr("init")  # listing, too, wants a repository of results
+        done = self._stestr("list")
         if done.returncode:
             raise TempestError(f"tempest's tests cannot be listed:\n{(done.stdout + done.stderr)[-2000:]}")
         return [line for line in done.stdout.splitlines() if line]
+
+    def _stestr(self, verb: str) -> subprocess.CompletedProcess[str]:
+        argv = [os.path.join(self.programs, "stestr"), verb]
+        return subprocess.run(
+            argv, cwd=self.folder, env=self._environment(), capture_output=True, text=True, check=False
+        )
 
     def _environment(self) -> dict[str, str]:
         cleaned = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
