@@ -1,0 +1,82 @@
+"""The benchmarks' command line: `python -m lab.bench latency`."""
+
+import argparse
+import json
+import os
+import signal
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from . import bench_latency
+from .bench_stage import BenchError
+from .gerrit import GerritError
+from .service import ServiceError
+from .sshd_node import SshdError
+
+LEAST_CHANGES = 2
+BUSY_LOAD = 1.0
+
+
+def say(text: str) -> None:
+    """Print one line with the time."""
+    print(f"{datetime.now(UTC):%H:%M:%SZ}  {text}", flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    """Measure; returns 0 whatever the figures are."""
+    options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    started, load = time.monotonic(), os.getloadavg()
+    say(f"{os.cpu_count()} CPUs, load average {load[0]:.2f} {load[1]:.2f} {load[2]:.2f}")
+    if load[0] > BUSY_LOAD:
+        say("warning: this machine is busy: ratios may still be compared, seconds may not")
+    figures = bench_latency.run(options.changes, say)
+    figures["machine"] = {"cpus": os.cpu_count(), "load_average": load, "measured_at": datetime.now(UTC).isoformat()}
+    bench_latency.show(figures)
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        say(f"all figures: {options.json}")
+    say(f"measured in {time.monotonic() - started:.0f} s; everything is stopped and removed")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure the CI on this machine.")
+    kinds = parser.add_subparsers(required=True, metavar="BENCHMARK")
+    latency = kinds.add_parser("latency", help="how soon a patch set is tested and voted on; start, memory, size")
+    latency.add_argument(
+        "--changes", type=_changes, default=12, metavar="N", help="patch sets; the first warms up (12)"
+    )
+    latency.add_argument("--json", type=_writable, metavar="FILE", help="also write all figures into this file")
+    return parser
+
+
+def _changes(text: str) -> int:
+    number = int(text)
+    if number < LEAST_CHANGES:
+        raise argparse.ArgumentTypeError(f"at least {LEAST_CHANGES}: the first one warms up")
+    return number
+
+
+def _writable(text: str) -> Path:
+    path = Path(text).absolute()
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"cannot be written: {path}")
+    return path
+
+
+def _in_one_line(error: Exception) -> str:
+    """Return a complaint with, of the log below it, only the last line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return ": ".join(dict.fromkeys([*lines[:1], *lines[-1:]]))
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except (BenchError, GerritError, ServiceError, SshdError) as error:
+        sys.exit(f"error: {_in_one_line(error)}")
+    except KeyboardInterrupt:
+        sys.exit("stopped; everything is removed")

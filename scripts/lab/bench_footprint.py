@@ -1,0 +1,113 @@
+"""What the service costs: its start, its memory, the size of what it is installed from."""
+
+import re
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import Distribution, distribution
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from .bench_stage import Say, Stage, until
+
+STARTS = 5
+SETTLE_SECONDS = 3.0
+PROJECT = "powervm-ci"
+
+
+def serve_starts(stage: Stage, say: Say) -> dict[str, list[float]]:
+    """Start the service several times on a state folder that exists; it runs afterwards."""
+    stage.start_service()
+    pages, connected = [], []
+    for serial in range(1, STARTS + 1):
+        stage.service.stop()
+        answered, listens = stage.start_service()
+        pages.append(answered)
+        connected.append(listens)
+        say(f"start {serial}: pages answer after {answered:.2f} s, listening to Gerrit after {listens:.2f} s")
+    return {"pages": pages, "listening": connected}
+
+
+def idle_memory(stage: Stage) -> float:
+    """Return the service's PSS in MiB when nothing has happened for a while."""
+    time.sleep(SETTLE_SECONDS)
+    return stage.service.memory_mib()
+
+
+def building_memory(stage: Stage) -> dict[str, float]:
+    """Return PSS in MiB while two builds run: of the service, and of all processes of the builds together."""
+    with _two_builds(stage):
+        time.sleep(SETTLE_SECONDS)
+        builds = sum(_pss_mib(pid) for pid in _descendants(stage.service_pid))
+        return {"service": stage.service.memory_mib(), "builds": builds}
+
+
+@contextmanager
+def _two_builds(stage: Stage) -> Iterator[None]:
+    """Have a build hang on each of the two nodes, and end both afterwards."""
+    for serial in range(len(stage.nodes.addresses)):
+        stage.repository.reset(stage.base)
+        stage.repository.commit({"verdict": "hang\n"}, f"Hang {serial}")
+        stage.repository.push_change()
+
+    def hangs(build: dict[str, str]) -> bool:
+        output = Path(build["log_folder"], "job-output.txt")
+        return output.exists() and "TASK [Hang when" in output.read_text(encoding="utf-8")
+
+    try:
+        until("two builds hang", lambda: sum(map(hangs, stage.open_builds())) == len(stage.nodes.addresses))
+        yield
+    finally:
+        stage.drain()
+
+
+def _descendants(pid: int) -> list[int]:
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text(encoding="ascii").split():
+            found += [int(child), *_descendants(int(child))]
+    return found
+
+
+def _pss_mib(pid: int) -> float:
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0  # it has just ended
+    return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")) / 1024
+
+
+def install_megabytes() -> dict[str, float]:
+    """Return how much the base install takes on disk, by distribution: the project and what it needs, no extras.
+
+    Disk blocks of every file that each distribution has put here, compiled modules too; not pip and Python themselves.
+    """
+    sizes: dict[str, float] = {}
+    waiting = [PROJECT]
+    while waiting:
+        name = _normalized(waiting.pop())
+        if name in sizes:
+            continue
+        found = distribution(name)
+        sizes[name] = sum(_blocks(path) for path in _files(found)) / 1e6
+        needed = map(Requirement, found.requires or [])
+        waiting += [one.name for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})]
+    return sizes
+
+
+def _files(found: Distribution) -> set[Path]:
+    if found.metadata["Name"] == PROJECT:  # installed in place: what a wheel would hold
+        return {path for path in Path(__file__).parents[2].joinpath("ci").rglob("*") if path.is_file()}
+    files = {Path(str(file.locate())).resolve() for file in found.files or []}
+    prefix = Path(sys.prefix).resolve()
+    return {path for path in files if path.is_file() and path.is_relative_to(prefix)}
+
+
+def _blocks(path: Path) -> int:
+    return path.stat().st_blocks * 512
+
+
+def _normalized(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
