@@ -90,6 +90,19 @@ def documented_settings(kind: type[Settings | GerritSettings]) -> dict[str, str]
     return {item.name: item.metadata["description"] for item in dataclasses.fields(kind) if item.metadata}
 
 
+def named_gerrits(sections: Mapping[str, IniSection]) -> dict[str, GerritSettings]:
+    """Return the connections as far as they are named: enough to read the other files of a site with errors."""
+    gerrits = {}
+    for title, section in sections.items():
+        if title.startswith(CONNECTION_PREFIX):
+            name, server = title.removeprefix(CONNECTION_PREFIX).strip(), section.values.get("server") or "unknown"
+            host = section.values.get("canonical_hostname") or server
+            gerrits[name] = GerritSettings(
+                name=name, known_hosts=Path(), server=server, user="", sshkey=Path(), canonical_hostname=host
+            )
+    return gerrits
+
+
 class SettingsReader:
     """Reads settings out of the sections of an INI file; `folder` is where relative paths start."""
 

@@ -11,7 +11,7 @@ from ci.config.language import LanguageReader
 from ci.config.layout import Layout
 from ci.config.nodepool import NodepoolReader
 from ci.config.references import ReferenceCheck
-from ci.config.settings import Settings, SettingsReader
+from ci.config.settings import GerritSettings, Settings, SettingsReader, named_gerrits
 from ci.config.tenant import Tenant, TenantReader
 from ci.config.yaml_marks import Document, load_yaml
 from ci.errors import Finding, SiteError
@@ -53,6 +53,7 @@ class _SiteLoader:
         self._findings: list[Finding] = []
         self._warnings: list[Finding] = []
         self._files: list[str] = []
+        self._named_gerrits: dict[str, GerritSettings] = {}
 
     def load(self) -> Site:
         if not self._folder.is_dir():
@@ -62,10 +63,11 @@ class _SiteLoader:
         known = settings or Settings(
             tenant_config=self._folder / "jobs/tenant.yaml",
             nodepool_config=self._folder / "nodepool/nodepool.yaml",
+            gerrits=self._named_gerrits,
         )
         nodepool = self._nodepool(known)
-        tenant = self._tenant(known) if settings else None
-        language = self._language(settings, tenant) if settings and tenant else None
+        tenant = self._tenant(known) if known.gerrits else None
+        language = self._language(known, tenant) if tenant else None
         layout = None
         if language and tenant:
             checks = ReferenceCheck(self._folder, language.language, tenant, nodepool[1])
@@ -87,6 +89,7 @@ class _SiteLoader:
         sections = load_ini(path, content, self._findings)
         if len(self._findings) > before and not sections:
             return None
+        self._named_gerrits = named_gerrits(sections)
         return SettingsReader(path, self._config_file.parent, self._findings).read(sections)
 
     def _nodepool(self, settings: Settings) -> tuple[tuple[Node, ...], frozenset[str]]:

@@ -64,10 +64,12 @@ def create(folder: str, python: str, constraints: str, say: Callable[[str], None
         stream.write(constraints)
     venv, base = os.path.join(folder, "venv"), os.path.join(folder, "nova")
     pip = [os.path.join(venv, "bin", "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    tools = [line for line in constraints.splitlines() if line.startswith(("pip==", "setuptools==", "pbr=="))]
+    tools = _pins(constraints, "pip==", "setuptools==", "pbr==")
     steps = [
         ("create the virtual environment", [python, "-m", "venv", venv]),
         ("install pip and setuptools", [*pip, *tools]),
+        # It embeds the interpreter that it was compiled for: one from pip's cache may be another's.
+        ("compile uWSGI", [*pip, "--no-deps", "--no-cache-dir", *_pins(constraints, "uWSGI==")]),
         # The list is complete, so pip has nothing to resolve.
         ("install the OpenStack services and tempest", [*pip, "--no-deps", "--requirement", pins]),
         ("install the released nova", [*pip, "--no-deps", "--no-compile", "--target", base, f"nova=={patch.VERSION}"]),
@@ -79,6 +81,10 @@ def create(folder: str, python: str, constraints: str, say: Callable[[str], None
         say(f"{name}: {time.monotonic() - begun:.1f} s")
     _list_tests(folder)
     open(os.path.join(folder, "ready"), "w", encoding="utf-8").close()
+
+
+def _pins(constraints: str, *names: str) -> list[str]:
+    return [line for line in constraints.splitlines() if line.startswith(names)]
 
 
 def _list_tests(folder: str) -> None:
