@@ -3,18 +3,19 @@
 import re
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import Distribution, distribution
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from .bench_stage import Say, Stage, until
+from .bench_stage import BenchError, Say, Stage, until
+from .site import REPOSITORY
 
 STARTS = 5
 SETTLE_SECONDS = 3.0
-PROJECT = "powervm-ci"
 
 
 def serve_starts(stage: Stage, say: Say) -> dict[str, list[float]]:
@@ -80,34 +81,33 @@ def _pss_mib(pid: int) -> float:
 
 
 def install_megabytes() -> dict[str, float]:
-    """Return how much the base install takes on disk, by distribution: the project and what it needs, no extras.
+    """Return how much the base install takes on disk, by package: the project and what it needs, no extras.
 
-    Disk blocks of every file that each distribution has put here, compiled modules too; not pip and Python themselves.
+    Disk blocks of every file that each package has put here, compiled modules too; not pip and Python themselves.
     """
-    sizes: dict[str, float] = {}
-    waiting = [PROJECT]
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    own = {path for path in (REPOSITORY / "ci").rglob("*") if path.is_file()}
+    sizes = {project["name"]: _megabytes(own)}
+    waiting = [Requirement(text) for text in project["dependencies"]]
     while waiting:
-        name = _normalized(waiting.pop())
-        if name in sizes:
+        requirement = waiting.pop()
+        name = re.sub(r"[-_.]+", "-", requirement.name).lower()
+        if name in sizes or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
             continue
-        found = distribution(name)
-        sizes[name] = sum(_blocks(path) for path in _files(found)) / 1e6
-        needed = map(Requirement, found.requires or [])
-        waiting += [one.name for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})]
+        try:
+            found = distribution(name)
+        except PackageNotFoundError as error:
+            raise BenchError(f"{name} is not installed: run scripts/setup") from error
+        sizes[name] = _megabytes(_files(found))
+        waiting += map(Requirement, found.requires or [])
     return sizes
 
 
 def _files(found: Distribution) -> set[Path]:
-    if found.metadata["Name"] == PROJECT:  # installed in place: what a wheel would hold
-        return {path for path in Path(__file__).parents[2].joinpath("ci").rglob("*") if path.is_file()}
     files = {Path(str(file.locate())).resolve() for file in found.files or []}
     prefix = Path(sys.prefix).resolve()
     return {path for path in files if path.is_file() and path.is_relative_to(prefix)}
 
 
-def _blocks(path: Path) -> int:
-    return path.stat().st_blocks * 512
-
-
-def _normalized(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+def _megabytes(files: set[Path]) -> float:
+    return sum(path.stat().st_blocks * 512 for path in files) / 1e6
