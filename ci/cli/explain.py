@@ -11,6 +11,7 @@ import click
 
 from ci.config.reading import suggestion
 from ci.errors import CIError, UsageError
+from ci.gerrit.fields import MalformedJSON
 from ci.gerrit.parsing import parse_event
 from ci.model.change import Approval, Change
 from ci.model.event import EventType
@@ -44,7 +45,7 @@ def explain(invocation: Invocation, events: IO[bytes], connection: str | None, a
     """
     site = invocation.load_site()
     name = _connection(site, connection)
-    explainer = Explainer(site, name)
+    explainer = Explainer(site, name, getattr(events, "name", "<stdin>"))
     broken = False
     for number, line in enumerate(events, 1):
         if not line.strip():
@@ -52,6 +53,11 @@ def explain(invocation: Invocation, events: IO[bytes], connection: str | None, a
         explanation = explainer.explain(number, line.decode("utf-8", "replace"))
         broken = broken or explanation.type is None
         click.echo(json.dumps(dataclasses.asdict(explanation)) if as_json else explanation.told())
+    if explainer.without_files:
+        count = f"{explainer.without_files} event" + ("s" if explainer.without_files > 1 else "")
+        click.echo(
+            f"note: {count} did not say which files changed: `files` and `irrelevant-files` had no say", err=True
+        )
     return 1 if broken else 0
 
 
@@ -95,18 +101,23 @@ class _Known:
 class Explainer:
     """Follows a stream of events and says what each starts."""
 
-    def __init__(self, site: Site, connection: str) -> None:
+    def __init__(self, site: Site, connection: str, file: str) -> None:
+        """Follow the events of one connection; `file` names where they are read from, for errors."""
         self._layout: Layout = site.layout
         self._connection = connection
         self._own_users = {name: gerrit.user for name, gerrit in site.settings.gerrits.items()}
+        self._file = file
         self._changes: dict[int, _Known] = {}
+        self.without_files = 0
 
     def explain(self, number: int, line: str) -> Explanation:
         """Explain one line; `number` counts from 1."""
         try:
             event = parse_event(self._connection, line, 0.0)
         except CIError as error:
-            return Explanation(number, None, why_not=[f"line {number}: {error}"])
+            column = error.column if isinstance(error, MalformedJSON) else 1
+            reason = error.reason if isinstance(error, MalformedJSON) else str(error)
+            return Explanation(number, None, why_not=[f"{self._file}:{number}:{column}: {reason}"])
         change = self._learn(event)
         explanation = Explanation(number, event.type_name)
         for pipeline in self._layout.pipelines.values():
@@ -117,6 +128,7 @@ class Explainer:
             selection = self._layout.select_jobs(pipeline.name, change)
             explanation.why_not.extend(selection.why_not)
             if selection.jobs:
+                self.without_files += change.files is None
                 explanation.pipelines.append(pipeline.name)
                 explanation.jobs.extend(job.name for job in selection.jobs)
         return explanation

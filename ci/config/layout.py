@@ -94,8 +94,6 @@ class Layout:
                 continue
             else:
                 jobs.append(frozen.job)
-                if change.files is None and (frozen.files or frozen.irrelevant_files):
-                    why_not.append(f"{name} runs: the changed files are not known")
         return JobSelection(() if errors else tuple(jobs), (*why_not, *errors), tuple(errors))
 
     def trial_freeze(self) -> Iterator[tuple[str, JobDefinition]]:
