@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from datetime import UTC, datetime
@@ -76,7 +77,9 @@ def _in_one_line(error: Exception) -> str:
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except (BenchError, GerritError, ServiceError, SshdError) as error:
+    except (BenchError, GerritError, ServiceError, SshdError, subprocess.SubprocessError) as error:
         sys.exit(f"error: {_in_one_line(error)}")
+    except OSError as error:
+        sys.exit(f"error: {error.filename or 'this machine'}: {error.strerror}")
     except KeyboardInterrupt:
         sys.exit("stopped; everything is removed")

@@ -21,17 +21,17 @@ ENOUGH = 10
 
 # From one moment to the next on the way of a patch set through the CI.
 STEPS = (
-    ("push accepted", "event on a bare ssh stream", "seen"),
-    ("push accepted", "buildset decided and stored", "decided"),
-    ("decided", "node leased", "leased"),
-    ("leased", "source merged, build's process started", "process"),
-    ("process", "Ansible loaded, first playbook begins", "first_playbook"),
-    ("first_playbook", "first task on the node", "first_task"),
-    ("first_task", "last task on the node", "last_task"),
-    ("last_task", "last playbook ends", "last_playbook_end"),
-    ("last_playbook_end", "build ends", "build_end"),
-    ("build_end", "result stored, review due", "collected"),
-    ("collected", "vote readable", "vote"),
+    ("push accepted", "push accepted - event on a bare ssh stream", "seen"),
+    ("push accepted", "push accepted - buildset decided and stored", "decided"),
+    ("decided", "- node leased", "leased"),
+    ("leased", "- source merged, build's process started", "process"),
+    ("process", "- Ansible loaded, first playbook begins", "first_playbook"),
+    ("first_playbook", "- first task on the node", "first_task"),
+    ("first_task", "- last task on the node", "last_task"),
+    ("last_task", "- last playbook ends", "last_playbook_end"),
+    ("last_playbook_end", "- build ends", "build_end"),
+    ("build_end", "- result stored, review due", "collected"),
+    ("collected", "- vote readable", "vote"),
 )
 
 
@@ -71,7 +71,7 @@ def show(figures: dict[str, Any]) -> None:
         ("the floor: push accepted - event", Spread.of(_column(floor, "event")), "s"),
         ("the floor: push accepted - change fetched", Spread.of(_column(floor, "fetched")), "s"),
         ("the floor: push accepted - task on the node", Spread.of(_column(floor, "first_task")), "s"),
-        ("the floor: push accepted - ansible-playbook ended", Spread.of(_column(floor, "ended")), "s"),
+        ("the floor: push accepted - playbook ended", Spread.of(_column(floor, "ended")), "s"),
         None,
         ("ratio, pair by pair: push - first task", Spread.of(ratios), "x"),
         None,
@@ -81,7 +81,7 @@ def show(figures: dict[str, Any]) -> None:
     print()
     print_table(f"{len(pairs)} patch sets, one trivial job, the CI and the floor in turns", rows)
     steps = [(name, Spread.of(_column(ci, after, before)), "s") for before, name, after in STEPS]
-    print_table("Where the time of the CI goes", steps)
+    print_table("Where the time of the CI goes (below zero: before the push returned)", steps)
     _show_sizes(figures)
     for target in _targets(figures, ratios, after_playbook):
         print(target)

@@ -65,7 +65,7 @@ def within(values: Sequence[float], limit: float) -> str:
 def print_table(title: str, rows: Sequence[tuple[str, Spread, str] | None]) -> None:
     """Print figures as a table; None draws a line."""
     table = Table(title=title, title_justify="left")
-    table.add_column("from - to")
+    table.add_column("from - to", no_wrap=True)
     for name in ("min", "median", "max"):
         table.add_column(name, justify="right")
     for row in rows:
