@@ -87,6 +87,7 @@ class Demo:
         self.nova = folder / "nova"
         self.port = free_port(("127.0.0.1",))
         self.service = Service(folder / "site", folder / "state", port=self.port)
+        self.shown: dict[str, str] = {}
         self.votes: list[tuple[str, int, int | None, float]] = []
 
     def set_up(self) -> None:
@@ -123,7 +124,8 @@ class Demo:
     def _write_site(self) -> None:
         key = self.gerrit.key(CI_USER)
         site = write_site(self.service.site, self.gerrit, key, self.nodes, port=self.port)
-        add_language(site, "demo", DEMO_JOBS)
+        # Read after jobs.yaml, so that these variants have the last word.
+        add_language(site, "local", DEMO_JOBS)
 
     def push(self, patch: nova_repository.Patch) -> int:
         """Push a patch for review; returns its change's number."""
@@ -134,12 +136,12 @@ class Demo:
 
     def wait_for_vote(self, number: int, what: str, count: int = 1) -> str:
         """Show how the builds of a change go until the CI has posted its `count`th review; returns its message."""
-        started, shown, last_line = time.monotonic(), {}, time.monotonic()
+        started = last_line = time.monotonic()
         while True:
             for build in self.builds(number):
                 state = build["result"] or build["state"]
-                if shown.get(build["id"]) != state:
-                    shown[build["id"]] = state
+                if self.shown.get(build["id"]) != state:
+                    self.shown[build["id"]] = state
                     say(f"  {build['job']}: {state}")
                     last_line = time.monotonic()
             messages = self.gerrit.rest.messages(number, CI_USER)
