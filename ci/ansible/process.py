@@ -50,6 +50,9 @@ class AnsibleRunner:
         folder = Path(spec.folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            if (folder / spec_file.FILE_NAME).exists():
+                # A service that died before it wrote the process down has started this attempt already.
+                leftovers.kill(folder)
             (folder / RESULT_FILE).unlink(missing_ok=True)
             write_atomically(folder / spec_file.FILE_NAME, to_json(spec))
             pid = self._spawn(folder)

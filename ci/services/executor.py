@@ -57,6 +57,7 @@ class Executor:
     def step(self) -> float | None:
         """Take on builds that have nodes and are nobody's yet, and end those that are to be canceled."""
         self._threads = {key: thread for key, thread in self._threads.items() if thread.is_alive()}
+        self._canceled &= self._threads.keys()
         for build in self._store.buildsets.open_builds():
             if build.state is BuildState.WAITING:
                 continue
@@ -79,18 +80,17 @@ class Executor:
             thread.join(STOP_GRACE_SECONDS)
 
     def _attempt(self, build: Build) -> None:
+        """Bring an attempt to its end; what fails on the way is left as it is, and the next step takes it up again."""
         with structlog.contextvars.bound_contextvars(build=build.id, job=build.job.name):
             try:
                 outcome = self._run(build)
                 if outcome is not None:
                     self._collect(build, outcome)
             except CIError as error:
-                self._log.error("attempt lost", action="build.lost", error=str(error))
-                self._collect(build, self._fault(str(error)))
-            except Exception as error:  # noqa: BLE001 - the top of a thread
-                self._log.exception("unexpected failure; going on", action="build.bug")
+                self._log.error("to be taken up again", action="build.interrupted", error=str(error))
+            except Exception:  # noqa: BLE001 - the top of a thread
+                self._log.exception("unexpected failure; to be taken up again", action="build.bug")
                 LOOP_FAILURES.labels("executor").inc()
-                self._collect(build, self._fault(f"the CI failed: {type(error).__name__}"))
             finally:
                 self._store.close()
                 self._pulse.beat()
@@ -104,16 +104,28 @@ class Executor:
             return self._fault(build.cancel_reason)
         try:
             spec = self._prepare(build)
+            if self._stop.is_set():
+                return None  # still `starting`: the next service prepares it again
+            process = self._runner.start(spec)
         except MergeConflict as error:
             now = self._clock.now()
             return BuildOutcome(Result.MERGE_CONFLICT, now, now, str(error))
-        if self._stop.is_set():
-            return None  # still `starting`: the next service prepares it again
-        process = self._runner.start(spec)
-        self._store.buildsets.run(build, process, self._clock.now())
+        except CIError as error:
+            self._log.error("not started", action="build.not_started", error=str(error))
+            return self._fault(str(error))
+        self._record(build, spec, process)
+        return self._wait(build, process)
+
+    def _record(self, build: Build, spec: BuildSpec, process: ProcessIdentity) -> None:
+        """Write down which process runs the build; one that cannot be written down must not go on with the nodes."""
+        try:
+            self._store.buildsets.run(build, process, self._clock.now())
+        except CIError:
+            self._runner.cancel(spec, process)
+            self._runner.wait(spec, process, self._stop)
+            raise
         self._log.info("started", action="build.started", pid=process.pid, attempt=build.attempt)
         self._pulse.beat()
-        return self._wait(build, process)
 
     def _wait(self, build: Build, process: ProcessIdentity) -> BuildOutcome | None:
         return self._runner.wait(self._spec(build), process, self._stop)
@@ -143,14 +155,11 @@ class Executor:
         )
 
     def _collect(self, build: Build, outcome: BuildOutcome) -> None:
-        current = self._store.buildsets.build(build.id)
-        if current is None or current.state is BuildState.ENDED:
-            return
         events = self._folders.build(build) / TASK_EVENTS
         if events.is_file():
             with events.open(encoding="utf-8", errors="replace") as lines:
-                self._store.buildsets.add_task_events(current, (line.strip() for line in lines))
-        self._scheduler.attempt_ended(current, outcome)
+                self._store.buildsets.add_task_events(build, (line.strip() for line in lines))
+        self._scheduler.attempt_ended(build, outcome)
 
     def _buildset(self, build: Build) -> Buildset:
         buildset = self._store.buildsets.get(build.buildset_id)

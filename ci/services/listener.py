@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tenacity.wait import wait_random_exponential
@@ -36,9 +37,15 @@ class Listener:
     def run(self, stop: threading.Event) -> None:
         """Listen until `stop` is set, coming back after every loss of the link."""
         while not stop.is_set():
-            delay_seconds = self._listen_once(stop)
+            try:
+                delay_seconds = self._listen_once(stop)
+            except Exception:  # noqa: BLE001 - the top of a thread, also for a database that cannot be written
+                self._log.exception("unexpected failure; going on", action="listener.bug")
+                LOOP_FAILURES.labels("listener").inc()
+                delay_seconds = self._next_delay()
             stop.wait(delay_seconds)
-        self._set_state(ConnectionState.DOWN, "the service is stopped")
+        with suppress(CIError):
+            self._set_state(ConnectionState.DOWN, "the service is stopped")
 
     def _listen_once(self, stop: threading.Event) -> float:
         """Listen until the link is lost; returns how long to wait before the next try."""
@@ -53,15 +60,14 @@ class Listener:
             self._set_state(ConnectionState.ALARM, str(error))
             return ALARM_RETRY_SECONDS
         except CIError as error:
-            self._failures += 1
+            delay_seconds = self._next_delay()
             self._set_state(ConnectionState.DOWN, str(error))
-            return float(_backoff(_Attempt(self._failures)))  # type: ignore[arg-type]
-        except Exception:  # noqa: BLE001 - the top of a thread
-            self._log.exception("unexpected failure; going on", action="listener.bug")
-            LOOP_FAILURES.labels("listener").inc()
-            self._failures += 1
-            return float(_backoff(_Attempt(self._failures)))  # type: ignore[arg-type]
+            return delay_seconds
         return 0.0
+
+    def _next_delay(self) -> float:
+        self._failures += 1
+        return float(_backoff(_Attempt(self._failures)))  # type: ignore[arg-type]
 
     def _connected(self) -> None:
         self._failures = 0

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ci.errors import CIError
 from ci.observability import LOOP_FAILURES, get_logger
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ci.services.pulse import Pulse
 
+T = TypeVar("T")
+
+# A beat wakes a loop at once; it looks by itself too, for what another process has written.
 LOOK_AGAIN_SECONDS = 1.0
 AFTER_A_FAILURE_SECONDS = 2.0
 
@@ -26,11 +29,25 @@ def run_loop(name: str, step: Callable[[], float | None], pulse: Pulse, stop: th
             delay_seconds = step()
         except CIError as error:
             log.error("step failed", action="loop.failed", error=str(error))  # noqa: TRY400 - one line, as expected
-            delay_seconds = AFTER_A_FAILURE_SECONDS
-            LOOP_FAILURES.labels(name).inc()
         except Exception:
             log.exception("unexpected failure; going on", action="loop.bug")
-            delay_seconds = AFTER_A_FAILURE_SECONDS
-            LOOP_FAILURES.labels(name).inc()
-        if not stop.is_set():
+        else:
             pulse.wait(seen, min(delay_seconds or LOOK_AGAIN_SECONDS, LOOK_AGAIN_SECONDS))
+            continue
+        LOOP_FAILURES.labels(name).inc()
+        stop.wait(AFTER_A_FAILURE_SECONDS)
+
+
+def for_each(act: Callable[[T], None], items: Iterable[T]) -> None:
+    """Act on every item, also when one before it fails: the last failure is raised at the end.
+
+    Otherwise one event or review that nobody foresaw would hold up all that come after it.
+    """
+    failure: Exception | None = None
+    for item in items:
+        try:
+            act(item)
+        except Exception as error:  # noqa: BLE001 - raised again below, for the loop to log
+            failure = error
+    if failure is not None:
+        raise failure

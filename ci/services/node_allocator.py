@@ -25,7 +25,7 @@ class NodeAllocator:
         self._log = get_logger("node_allocator")
 
     def step(self) -> float | None:
-        """Lease what is free to who waits; returns None: only a beat brings more work."""
+        """Lease what is free to who waits; returns None: nothing is due at a known time."""
         buildsets = self._store.buildsets
         decided = decisions.allocate(buildsets.open_builds(), self._provider.nodes(), buildsets.leased_node_ids())
         for decision in decided:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ci.errors import CIError, Refused
 from ci.observability import REVIEWS, get_logger
+from ci.services.loop import for_each
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,8 +30,7 @@ class Reporter:
 
     def step(self) -> float | None:
         """Post what is due; returns after how many seconds the next one is, None for none."""
-        for due in self._store.outbox.due(self._clock.now()):
-            self._post(due)
+        for_each(self._post, self._store.outbox.due(self._clock.now()))
         retry_at = self._store.outbox.next_retry_at()
         return None if retry_at is None else max(0.05, retry_at - self._clock.now())
 
@@ -55,7 +55,8 @@ class Reporter:
         else:
             self._store.outbox.sent(due, note, self._clock.now())
             REVIEWS.labels(due.review.connection, "sent").inc()
-            log.info("review posted", action="review.sent", labels=due.review.labels, note=note)
+            report = log.warning if note else log.info
+            report("review posted", action="review.sent", labels=due.review.labels, note=note)
         self._pulse.beat()
 
     def _post_once(self, gerrit: Gerrit, due: DueReview) -> str:

@@ -47,7 +47,7 @@ def verdict(builds: tuple[Build, ...]) -> Result:
 
 
 def reporters_for(pipeline: Pipeline, result: Result) -> tuple[Reporter, ...]:
-    """Return the pipeline's reporters for a result; a fault of the CI is told without labels (see `result_reviews`)."""
+    """Return the pipeline's reporters for a result; a fault of the CI is told without labels (see `result_review`)."""
     if result is Result.MERGE_CONFLICT:
         return pipeline.merge_conflict
     if result is Result.CANCELED:
@@ -136,7 +136,9 @@ def _build_line(build: Build, links: Links) -> str:
 
 
 def _failure_lines(build: Build) -> list[str]:
-    if build.result in {Result.SUCCESS, Result.CANCELED, Result.SKIPPED, None}:
+    # What broke in the CI may name its machines and folders: that is for the logs.
+    quiet = {Result.SUCCESS, Result.CANCELED, Result.SKIPPED, None, *INFRASTRUCTURE_RESULTS}
+    if build.result in quiet:
         return []
     if not build.failed_tests:
         return ["", f"{build.job.name}: {build.error}"] if build.error else []

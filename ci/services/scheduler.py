@@ -10,6 +10,7 @@ from ci.model.build import Build, BuildOutcome, Buildset, BuildsetState, BuildSt
 from ci.model.event import EventType
 from ci.observability import BUILDS, get_logger
 from ci.services import decisions, reporting, triggers
+from ci.services.loop import for_each
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,16 +42,19 @@ class Scheduler:
 
     def step(self) -> float | None:
         """Act on every event that is due; returns after how many seconds the next one is, None for none."""
-        for event_id, event in self._store.events.pending(self._clock.now()):
-            self._act_on(event_id, event)
+        for_each(lambda due: self._act_on(*due), self._store.events.pending(self._clock.now()))
         retry_at = self._store.events.next_retry_at()
         return None if retry_at is None else max(0.05, retry_at - self._clock.now())
 
     def attempt_ended(self, build: Build, outcome: BuildOutcome) -> None:
         """Write down the end of an attempt at a build and, with the last one of its buildset, verdict and review."""
         now = self._clock.now()
-        decision = decisions.decide_attempt(build, outcome)
         with self._store.transaction():
+            current = self._store.buildsets.build(build.id)
+            if current is None or current.state is BuildState.ENDED:
+                return
+            build = current  # it may have been canceled since the caller read it
+            decision = decisions.decide_attempt(build, outcome)
             if isinstance(decision, decisions.RetryBuild):
                 self._store.buildsets.retry(build, decision.reason, now)
             else:

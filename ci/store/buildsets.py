@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from ci.errors import StaleStateError
 from ci.model.build import (
     Build,
     BuildOutcome,
@@ -93,7 +94,7 @@ class BuildsetTable:
     def hold_nodes(self, holder: str, nodes: Sequence[tuple[NodeRequest, Node]], now: float) -> None:
         with self._database.transaction():
             for position, (request, node) in enumerate(nodes):
-                self._database.execute(
+                taken = self._database.execute(
                     "add_lease",
                     node_id=node.id,
                     node=to_json(node),
@@ -102,6 +103,8 @@ class BuildsetTable:
                     position=position,
                     now=now,
                 )
+                if not taken:
+                    raise StaleStateError(f"node {node.id} was taken by somebody else just now: try again")
 
     def give_back_nodes(self, holder: str) -> None:
         self._database.execute("end_leases", build_id=holder)

@@ -84,7 +84,7 @@ def test_a_transaction_is_kept_wholly_or_not_at_all(store):
 def test_a_node_is_leased_once(store):
     store.buildsets.add(buildset(build("b1"), build("b2", of=job("other"))), None, 2.0)
     lease(store, "b1")
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(StaleStateError, match=r"127\.0\.0\.2"):
         lease(store, "b2")
     assert store.buildsets.build("b2").state is BuildState.WAITING
 

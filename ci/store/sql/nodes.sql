@@ -1,6 +1,8 @@
 -- name: add_lease
+-- Nothing happens when somebody has the node.
 insert into leases (node_id, node, build_id, request_name, position, leased_at)
 values (:node_id, :node, :build_id, :request_name, :position, :now)
+on conflict (node_id) do nothing
 
 -- name: end_leases
 delete from leases where build_id = :build_id

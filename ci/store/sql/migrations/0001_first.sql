@@ -43,8 +43,9 @@ create table buildsets (
     created_at real not null,
     ended_at real
 ) strict;
--- A pipeline tests a change once at a time: this index is the lock.
-create unique index buildsets_running on buildsets (pipeline, connection, change_number) where state = 'running';
+-- A pipeline tests a patch set once at a time: this index is the lock.
+create unique index buildsets_running on buildsets (pipeline, connection, change_number, patchset)
+where state = 'running';
 create index buildsets_created on buildsets (created_at);
 create index buildsets_ended on buildsets (ended_at) where state = 'ended';
 
@@ -87,8 +88,8 @@ create table leases (
 create index leases_build on leases (build_id);
 
 -- The outbox: reviews to post, each exactly once.
---   pending -> sending -> sent; sending -> pending: to be tried again; sending | pending -> dropped: Gerrit said no for
---   good, or the patch set is no longer current
+--   pending -> sending -> sent; sending -> pending: to be tried again; sending -> dropped: Gerrit said no for good, or
+--   the patch set is no longer current
 create table reviews (
     id integer primary key,
     buildset_id text not null references buildsets,
