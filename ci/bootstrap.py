@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
+from ci.ansible import leftovers
 from ci.ansible.process import AnsibleRunner
 from ci.errors import CIError
 from ci.gerrit.adapter import SshGerrit
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 # A command that looks whether a service runs holds the lock for a moment too.
 LOCK_TRIES = 10
+RUN_HOLDER = "run-"
 TEST_READER = "ci.results.outcome:read_tests"
 
 
@@ -132,8 +135,22 @@ def links(site: Site) -> Links:
     return Links(site.settings.public_url, site.settings.ci_page_url or "")
 
 
+def run_holder() -> str:
+    """Return the name under which this process may hold nodes for itself."""
+    return f"{RUN_HOLDER}{os.getpid()}-{leftovers.start_time(os.getpid())}"
+
+
+def give_back_lost_nodes(store: SqliteStore) -> None:
+    """Free nodes that a `powervm-ci run` held which was killed."""
+    for holder in set(store.views.leases().values()):
+        pid, _, started = holder.removeprefix(RUN_HOLDER).partition("-")
+        if holder.startswith(RUN_HOLDER) and str(leftovers.start_time(int(pid))) != started:
+            store.buildsets.give_back_nodes(holder)
+
+
 def single_run(site: Site, folders: Folders, store: SqliteStore) -> SingleRun:
     """Return what runs one job outside of the service."""
+    give_back_lost_nodes(store)
     return SingleRun(
         site_files(site), sources(site, folders), runner(), StaticNodes(site.nodes), store, folders, SystemClock()
     )
@@ -146,6 +163,7 @@ def build_engine(site: Site, folders: Folders) -> Engine:
     from ci.web.sources import Sources  # noqa: PLC0415
 
     store, pulse, clock = open_store(folders), Pulse(), SystemClock()
+    give_back_lost_nodes(store)
     gerrits = {name: gerrit(settings) for name, settings in site.settings.gerrits.items()}
     nodes = StaticNodes(site.nodes)
     where = links(site)

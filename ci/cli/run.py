@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import signal
 import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,7 +47,9 @@ def run(
     frozen = _frozen(site, job, change, pipeline)
     store = bootstrap.open_store(folders)
     single = bootstrap.single_run(site, folders, store)
-    holder = f"run-{os.getpid()}-{int(time.time())}"
+    holder = bootstrap.run_holder()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         click.echo(f"preparing {change.project} with change {change.name} for {job}", err=True)
         spec = single.prepare(frozen, change, holder)
@@ -77,8 +78,19 @@ def _watch(single: SingleRun, spec: BuildSpec, process: ProcessIdentity) -> Buil
     ended: list[BuildOutcome | None] = []
     waiter = threading.Thread(target=lambda: ended.append(single.wait(spec, process, threading.Event())), daemon=True)
     waiter.start()
-    console = Path(spec.log_folder) / "job-output.txt"
-    place = 0
+    try:
+        _follow(single, spec, process, waiter)
+    finally:
+        if waiter.is_alive():  # nobody reads the console any more: the nodes are given back next
+            single.cancel(spec, process)
+            waiter.join()
+    if not ended or ended[0] is None:
+        raise CIError("the job's process was lost")
+    return ended[0]
+
+
+def _follow(single: SingleRun, spec: BuildSpec, process: ProcessIdentity, waiter: threading.Thread) -> None:
+    console, place = Path(spec.log_folder) / "job-output.txt", 0
     while True:
         alive = waiter.is_alive()
         try:
@@ -89,9 +101,6 @@ def _watch(single: SingleRun, spec: BuildSpec, process: ProcessIdentity) -> Buil
         except KeyboardInterrupt:
             click.echo("canceling; cleanup-run still runs", err=True)
             single.cancel(spec, process)
-    if not ended or ended[0] is None:
-        raise CIError("the job's process was lost")
-    return ended[0]
 
 
 def _show(console: Path, place: int) -> int:

@@ -60,10 +60,6 @@ class Layout:
         self._templates = language.templates
         self._projects = _by_project(language.projects, tenant)
 
-    def project_names(self, connection: str) -> tuple[str, ...]:
-        """Return the tenant's projects of one connection."""
-        return tuple(project.name for project in self.tenant.projects if project.connection == connection)
-
     def select_jobs(self, pipeline: str, change: Change) -> JobSelection:
         """Return the jobs that a change gets in a pipeline.
 

@@ -31,7 +31,6 @@ MAX_CONFLICTS_NAMED = 10
 MAX_PATH_SHOWN = 120
 # ssh was given the connection of an earlier one that was just breaking down.
 _STALE_CONNECTION = re.compile(r"mux_client|multiplex|Shared connection")
-EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 CONFLICT_STATUS = 1
 IDENTITY = {
     "GIT_AUTHOR_NAME": "CI",
@@ -127,13 +126,6 @@ class Mirror:
         arguments = ["commit-tree", tree, "-p", tip, "-p", revision, "-m", f"Merge {subject}"]
         _, commit = self._git(arguments, environment={**IDENTITY, **dates})
         return names.revision(commit.strip())
-
-    def changed_files(self, revision: str) -> tuple[str, ...]:
-        """Return the paths that a commit changes against its first parent, sorted as git does."""
-        _, parents = self._git(["show", "--no-patch", "--format=%P", revision])
-        before = (parents.split() or [EMPTY_TREE])[0]
-        _, output = self._git(["diff-tree", "-r", "-z", "--name-only", "--no-renames", before, revision])
-        return tuple(_text(path) for path in output.split("\0")[:-1])
 
     def _merged_tree(self, tip: str, revision: str, subject: str) -> str:
         arguments = ["merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", tip, revision]

@@ -93,17 +93,6 @@ class GitSources:
             lay_out(target, source.mirror, branches, source.project.checkout)
         return tuple(source.project for source in sources)
 
-    def changed_files(self, change: Change) -> tuple[str, ...]:
-        """Return the paths that a patch set touches, from git; fetches it first."""
-        mirror = self._mirror(change.connection, change.project)
-        ref, revision = names.change_ref(change.ref), names.revision(change.revision)
-
-        def fetch_and_compare() -> tuple[str, ...]:
-            mirror.fetch(ref)
-            return mirror.changed_files(revision)
-
-        return mirror.healed(fetch_and_compare)
-
     def close(self) -> None:
         """Close the shared ssh connections; the end of the program does so too."""
         self._close()

@@ -26,7 +26,7 @@ class Result(StrEnum):
     ERROR = "ERROR"
 
 
-# The hardware or the CI failed, not the patch: never a vote (design.md, section 7).
+# The hardware or the CI failed, not the patch: never a vote.
 INFRASTRUCTURE_RESULTS = frozenset({Result.RETRY_LIMIT, Result.NODE_FAILURE, Result.ERROR})
 
 

@@ -27,8 +27,8 @@ class EventType(StrEnum):
 class Event:
     """One event of one connection.
 
-    `natural_key` is the same for the same happening, however often and by whatever way it is told (design.md,
-    section 3). `type_name` is the type as the server wrote it. `created_at` in seconds since the epoch, UTC.
+    `natural_key` is the same for the same happening, however often and by whatever way it is told. `type_name` is the
+    type as the server wrote it. `created_at` in seconds since the epoch, UTC.
     `raw` is the JSON text as received.
     """
 

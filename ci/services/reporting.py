@@ -1,4 +1,4 @@
-"""The verdict on a buildset and the words of its one review (design.md, section 7): pure."""
+"""The verdict on a buildset and the words of its one review: pure."""
 
 from __future__ import annotations
 

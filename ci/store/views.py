@@ -52,9 +52,6 @@ class Views:
         assert buildset is not None  # noqa: S101 - held by the foreign key
         return BuildView(build_from_row(rows[0]), from_json(Change, buildset["change"]), buildset["pipeline"])
 
-    def buildset_ids(self, limit: int = 50) -> tuple[str, ...]:
-        return tuple(row["id"] for row in self._database.rows("latest_buildsets", limit=limit))
-
     def steps(self, noun_id: str) -> tuple[StepView, ...]:
         return tuple(StepView(**row) for row in self._database.rows("transitions_of", noun_id=noun_id))
 

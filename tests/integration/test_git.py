@@ -238,11 +238,6 @@ def test_a_deleted_branch_does_not_stand_in_the_way_of_a_folder_of_branches(sour
     sources.resolve(upstream.change(113, {"nova/b.py": "changed\n"}))
 
 
-def test_changed_files_are_those_against_the_first_parent(sources, upstream):
-    change = upstream.change(114, {"nova/b.py": "changed\n", "docs/\u00fc\n.rst": "x"})
-    assert sources.changed_files(change) == ("docs/\u00fc\n.rst", "nova/b.py")
-
-
 def test_a_damaged_mirror_is_made_anew(sources, upstream, tmp_path):
     sources.resolve(upstream.change(115, {"nova/b.py": "changed\n"}))
     (mirror,) = (tmp_path / "mirrors").glob("*/*.git")

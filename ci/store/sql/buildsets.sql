@@ -16,9 +16,6 @@ select * from buildsets where state = 'running' order by created_at, id
 select * from buildsets
 where state = 'running' and connection = :connection and change_number = :change_number order by created_at
 
--- name: latest_buildsets
-select * from buildsets order by created_at desc limit :limit
-
 -- name: latest_ended_buildsets
 select id from buildsets where state = 'ended' order by ended_at desc limit :limit
 

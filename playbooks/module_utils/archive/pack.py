@@ -11,7 +11,10 @@ import tarfile
 PUBLISHED = {"results": "", "logs": "logs", "etc": "logs/etc"}
 CONFIGURATION = re.compile(r"\.(conf|ini|json|ya?ml)$")
 SECRETS = (
-    re.compile(r"(?im)^(\s*[\w-]*(?:password|secret|token|api_key)[\w-]*\s*[=:]\s*)(\S.*)$"),
+    # key = value, key: value, - key: value, "key": "value",
+    re.compile(
+        r"""(?im)^([\s{-]*["']?[\w-]*(?:password|passwd|_pass\b|secret|token|api_key)[\w-]*["']?\s*[=:]\s*)(\S.*)$"""
+    ),
     re.compile(r"(://[^:/@\s]+:)([^@\s]+)(@)"),
 )
 HIDDEN = "***"

@@ -55,8 +55,3 @@ def test_a_short_name_of_two_connections_must_be_spelt_out(site):
             "(write one of: review.example.org/nova, two.example/nova)"
         )
     ]
-
-
-def test_project_names_of_a_connection(site):
-    assert site.load().layout.project_names("gerrit") == ("site", "nova")
-    assert site.load().layout.project_names("other") == ()

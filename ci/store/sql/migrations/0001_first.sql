@@ -75,7 +75,7 @@ create index builds_open on builds (created_at) where state <> 'ended';
 create index builds_created on builds (created_at);
 create index builds_with_failed_tests on builds (ended_at) where failed_tests <> '[]';
 
--- Nodes in use: a row is the lock. `build_id` is a build of this database, or `run-PID-TIME` for a node that an
+-- Nodes in use: a row is the lock. `build_id` is a build of this database, or `run-PID-START` for a node that an
 -- operator's `powervm-ci run` has.
 create table leases (
     node_id text primary key,
