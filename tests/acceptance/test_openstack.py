@@ -27,7 +27,7 @@ def logs(demo, number):
     return {build["job"]: Path(build["log_folder"]) for build in demo.builds(number)}
 
 
-def tests_of(folder):
+def read_tests(folder):
     return json.loads((folder / "tests.json").read_text())["tests"]
 
 
@@ -42,7 +42,7 @@ def test_a_good_patch_passes_both_jobs(demo, good):
     assert demo.vote(number) == 1
     for job in ("nova-in-tree", "nova-out-of-tree"):
         assert f"- {job} " in message
-        tests = tests_of(logs(demo, number)[job])
+        tests = read_tests(logs(demo, number)[job])
         assert len(tests) > 20
         assert {test["status"] for test in tests} <= {"success", "skip"}
 
@@ -69,7 +69,7 @@ def test_a_patch_that_breaks_the_compute_api_is_found_and_the_broken_tests_are_n
     message = demo.wait_for_vote(number, "broken")
     assert demo.vote(number) == -1
     for job, folder in logs(demo, number).items():
-        failed = [test for test in tests_of(folder) if test["status"] == "fail"]
+        failed = [test for test in read_tests(folder) if test["status"] == "fail"]
         assert failed, job
         assert all("flavor" in test["id"].lower() for test in failed)
         assert failed[0]["idempotent_id"]
