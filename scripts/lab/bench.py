@@ -36,6 +36,9 @@ def main(arguments: list[str]) -> int:
     figures = bench_latency.run(options.changes, say)
     figures["machine"] = {"cpus": os.cpu_count(), "load_average": load, "measured_at": datetime.now(UTC).isoformat()}
     bench_latency.show(figures)
+    after = os.getloadavg()
+    figures["machine"]["load_average_after"] = after
+    say(f"load average afterwards {after[0]:.2f} {after[1]:.2f} {after[2]:.2f}")
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
         say(f"all figures: {options.json}")

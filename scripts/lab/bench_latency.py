@@ -18,6 +18,7 @@ IDLE_MIB = 80.0
 INSTALL_MB = 150.0
 SETTLE_SECONDS = 0.5
 ENOUGH = 10
+UNEVEN = 1.6
 
 # From one moment to the next on the way of a patch set through the CI.
 STEPS = (
@@ -85,6 +86,8 @@ def show(figures: dict[str, Any]) -> None:
     _show_sizes(figures)
     for target in _targets(figures, ratios, after_playbook):
         print(target)
+    if (times := Spread.of(_column(floor, "first_task"))).maximum > UNEVEN * times.minimum:
+        print("warning: the floor itself was uneven: other work ran on this machine; look at the medians of the ratios")
     if len(pairs) < ENOUGH:
         print(f"only {len(pairs)} patch sets were counted: {ENOUGH} or more make a measurement")
 
