@@ -74,7 +74,10 @@ def is_served(folders: Folders) -> bool:
 
 def lock(folders: Folders) -> BinaryIO:
     """Take the state folder for one service; raises `CIError` when another has it. Kept as long as the file is."""
-    file = folders.lock.open("ab")
+    try:
+        file = folders.lock.open("ab")
+    except OSError as error:
+        raise CIError(f"state folder {folders.state}: {error.strerror}: name another by --state-dir") from error
     if not _locked(file, LOCK_TRIES):
         file.close()
         raise CIError(f"another powervm-ci serve has the state folder {folders.state}: stop it first")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MAX_SHOWN = 1000
+
 
 class CIError(Exception):
     """An expected failure: the message is one line that says what, where and what to do."""
@@ -15,6 +17,12 @@ class UsageError(CIError):
     """The command was called in a way that cannot be carried out."""
 
     exit_status = 2
+
+
+def printable(text: str) -> str:
+    """Return a text as one line of at most 1000 printable characters: what files hold may be anything."""
+    shown = text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 3]}..."
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -29,7 +37,7 @@ class Finding:
 
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}:{self.column}" if self.line else self.path
-        return f"{place}: {self.message}" + (f" ({self.hint})" if self.hint else "")
+        return printable(f"{place}: {self.message}" + (f" ({self.hint})" if self.hint else ""))
 
 
 class SiteError(CIError):

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--job", help="Only builds of this job.")
-@click.option("--change", "change_number", type=int, metavar="NUMBER", help="Only builds for this change.")
+@click.option(
+    "--change",
+    "change_number",
+    type=click.IntRange(1, 2**31 - 1),
+    metavar="NUMBER",
+    help="Only builds for this change.",
+)
 @click.option("--limit", type=click.IntRange(1, 10000), default=20, show_default=True, help="How many at most.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 @click.pass_obj

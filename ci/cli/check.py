@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ci.config.references import FILE_VARIABLES
+from ci.config.yaml_marks import MAX_BYTES
 from ci.errors import Finding, SiteError
 from ci.results.skip_list import parse_skip_list
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from ci.cli.root import Invocation
@@ -39,7 +40,10 @@ def check(invocation: Invocation, as_json: bool) -> int:
     lists = sorted({*_all_lists(invocation.site), *(_named_lists(site) if site else ())})
     for name in lists:
         # a list that is named and not there has been reported with the job that names it
-        findings += parse_skip_list(name, (invocation.site / name).read_bytes()).findings
+        findings += _list_findings(invocation.site, name)
+    for name in _include_lists(site) if site else ():
+        if not parse_skip_list(name, (invocation.site / name).read_bytes()).ids:
+            findings.append(Finding(name, 1, 1, "an include list without an ID selects every test", "name some tests"))
     findings = sorted(set(findings))
     warnings = sorted(site.warnings) if site else []
     if as_json:
@@ -47,6 +51,21 @@ def check(invocation: Invocation, as_json: bool) -> int:
     else:
         _tell(findings, warnings, site, len(lists))
     return 1 if findings else 0
+
+
+def _list_findings(site: Path, name: str) -> Sequence[Finding]:
+    path = site / name
+    try:
+        if not path.is_file() or path.stat().st_size > MAX_BYTES:
+            return [Finding(name, 0, 0, f"is not a file of at most {MAX_BYTES} bytes", "remove or replace it")]
+        return parse_skip_list(name, path.read_bytes()).findings
+    except (OSError, RuntimeError) as error:
+        return [Finding(name, 0, 0, f"cannot be read: {getattr(error, 'strerror', None) or error}", "replace it")]
+
+
+def _include_lists(site: Site) -> set[str]:
+    values = [job.section.vars.get("tempest_include_list") for jobs in site.layout.jobs.values() for job in jobs]
+    return {value for value in values if isinstance(value, str)}
 
 
 def _all_lists(folder: Path) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ class ChangeName(click.ParamType[tuple[int, int | None]]):
         if isinstance(value, tuple):
             return value
         number, _, patchset = str(value).partition(",")
-        if not (number.isascii() and number.isdigit() and (not patchset or patchset.isdigit())):
+        if not re.fullmatch(r"[1-9][0-9]{0,8}(,[1-9][0-9]{0,5})?", str(value)):
             self.fail(f"{value!r} is not NUMBER,PATCHSET (for example 4711,2)", param, ctx)
         return int(number), int(patchset) if patchset else None
 

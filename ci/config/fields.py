@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import PlainValidator, ValidationInfo
+from pydantic import AfterValidator, PlainValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from ci.config.reading import described, reader_of
@@ -87,6 +87,30 @@ def _project_variables(value: Any, info: ValidationInfo) -> dict[str, Any]:
     return _variables(value, info, _RESERVED_BY_ZUUL)
 
 
+def _read_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", value):
+        raise _error(
+            f"{value!r} is no name", "begin with a letter or digit; letters, digits, `.`, `_`, `-`; at most 100"
+        )
+    return value
+
+
+def _read_host_part(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,252}", value):
+        raise _error(f"{value!r} is no host name, address or user name", "letters, digits and `. _ : -` only")
+    return value
+
+
+def _read_python_path(value: str) -> str:
+    if not re.fullmatch(r"auto|/[\w./+-]{1,250}", value):
+        raise _error("must be `auto` or the absolute path of a Python", "for example /usr/bin/python3")
+    return value
+
+
+# Job and pipeline names become parts of paths and addresses.
+NameField = Annotated[str, AfterValidator(_read_name)]
+HostPart = Annotated[str, AfterValidator(_read_host_part)]
+PythonPath = Annotated[str, AfterValidator(_read_python_path)]
 RegexField = Annotated[Regex, PlainValidator(_read_regex)]
 SecondsField = Annotated[int, PlainValidator(_read_seconds)]
 JobVariables = Annotated[dict[str, Any], PlainValidator(_job_variables)]

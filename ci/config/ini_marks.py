@@ -27,7 +27,10 @@ def load_ini(path: str, content: bytes, findings: list[Finding]) -> dict[str, In
     environment = {name: value for name, value in os.environ.items() if name.startswith("ZUUL_")}
     parser = configparser.ConfigParser(environment)
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode("utf-8-sig").replace("\r\n", "\n")
+        if unreadable := _unreadable(path, text):
+            findings.append(unreadable)
+            return {}
         parser.read_string(text)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
@@ -40,6 +43,17 @@ def load_ini(path: str, content: bytes, findings: list[Finding]) -> dict[str, In
     for section in sections.values():
         _fill(parser, section, path, findings)
     return sections
+
+
+def _unreadable(path: str, text: str) -> Finding | None:
+    """Find what the two readers of the file, for values and for places, would take for different lines."""
+    for number, line in enumerate(text.split("\n"), 1):
+        for column, character in enumerate(line, 1):
+            if not character.isprintable() and character != "\t":
+                return Finding(path, number, column, f"holds the control character {character!r}", "remove it")
+        if line.strip() == "[DEFAULT]":
+            return Finding(path, number, 1, "the section [DEFAULT] is not read", "write its keys where they belong")
+    return None
 
 
 def _explain(path: str, error: configparser.Error) -> Finding:
@@ -57,10 +71,10 @@ def _explain(path: str, error: configparser.Error) -> Finding:
 def _places(text: str) -> dict[str, IniSection]:
     sections: dict[str, IniSection] = {}
     current: IniSection | None = None
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if header := re.match(r"\[(.+)\]", line):
             current = sections.setdefault(header[1], IniSection(header[1], (number, 1)))
-        elif current and (option := re.match(r"([^\s#;\[][^=:]*?)\s*[=:]\s*(?=(.*))", line)):
+        elif current and (option := re.match(r"\s*([^\s#;\[][^=:]*?)\s*[=:]\s*(?=(.*))", line)):
             key = option[1].lower()
             current.key_places[key] = (number, 1)
             current.value_places[key] = (number, option.end() + 1)

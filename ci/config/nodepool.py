@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from ci.config.fields import HostPart, PythonPath
 from ci.config.reading import ListOf, Reader, Section, described, suggestion
 from ci.config.yaml_marks import Mapping
 from ci.errors import Finding
@@ -38,16 +39,16 @@ class StaticNodeSection(_NodepoolSection):
 
     zuul_keys: ClassVar[frozenset[str]] = frozenset({"shell-type"})
 
-    name: str
+    name: HostPart
     labels: ListOf[str] = Field(min_length=1)
-    username: str = "zuul"
+    username: HostPart = "zuul"
     timeout: int = Field(default=5, ge=1)
     host_key_checking: bool = True
     host_key: ListOf[str] = Field(default_factory=list)
     connection_port: int = Field(default=22, ge=1, le=65535)
     connection_type: Literal["ssh"] = "ssh"
-    max_parallel_jobs: int = Field(default=1, ge=1)
-    python_path: str = "auto"
+    max_parallel_jobs: int = Field(default=1, ge=1, le=1000)
+    python_path: PythonPath = "auto"
 
 
 class StaticPoolSection(_NodepoolSection):

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
+MAX_PATH = 500
+
 
 def path_problem(site: Path, name: str) -> tuple[str, str] | None:
     """Say what is wrong with a file that the site names, and what to do; None when it is there and inside."""
     pure = PurePosixPath(name)
+    if len(name) > MAX_PATH:
+        return f"a path of {len(name)} characters", "shorten it"
     if not name or pure.is_absolute() or ".." in pure.parts or "\0" in name:
         return f"{name!r} is not a path inside the site", "write it relative to the site's folder, without `..`"
     target = site / name

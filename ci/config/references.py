@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from ci.config.paths import path_problem
+from ci.config.playbooks import playbook_problems
 from ci.config.reading import suggestion
 from ci.errors import Finding
 from ci.model.regex import Regex, regex_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from ci.config.jobs import JobDefinition, ProjectDefinition
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 # Job variables that name files of the site.
 FILE_VARIABLES = ("tempest_exclude_lists", "tempest_include_list")
+MAX_ANCESTORS = 100
 _PLAYBOOKS = ("pre-run", "run", "post-run", "cleanup-run")
 
 
@@ -32,6 +35,7 @@ class ReferenceCheck:
         self._tenant = tenant
         self._labels = labels
         self.findings: list[Finding] = []
+        self._playbooks: set[str] = set()
 
     def run(self) -> list[Finding]:
         """Return a finding for each name that leads nowhere."""
@@ -72,6 +76,9 @@ class ReferenceCheck:
             for index, name in enumerate(getattr(section, key.replace("-", "_"))):
                 if problem := path_problem(self._site, name):
                     self._report(job, key, f"playbook: {problem[0]}", problem[1], index)
+                elif name not in self._playbooks:
+                    self._playbooks.add(name)
+                    self.findings.extend(playbook_problems(name, (self._site / name).read_bytes()))
         semaphores = self._known("semaphore")
         for index, name in enumerate(section.semaphores):
             if isinstance(name, str) and name not in semaphores:
@@ -163,13 +170,16 @@ class ReferenceCheck:
                 if job.section.parent is not None:
                     parents.setdefault(name, {}).setdefault(job.section.parent, job)
         reported: set[frozenset[str]] = set()
-        for name in parents:
-            for chain in _chains(name, parents, (name,)):
-                if frozenset(chain) not in reported:
-                    reported.add(frozenset(chain))
-                    job = parents[chain[-1]][name]
-                    way = " -> ".join([*chain, name])
-                    self._report(job, "parent", f"a job cannot be its own ancestor: {way}", "break the circle")
+        for name, own in parents.items():
+            chain = _way_back(name, parents)
+            if chain is None:
+                self._report(next(iter(own.values())), "parent", f"more than {MAX_ANCESTORS} ancestors")
+                return
+            if chain and frozenset(chain) not in reported:
+                reported.add(frozenset(chain))
+                job = parents[chain[-1]][name]
+                way = " -> ".join([*chain, name])
+                self._report(job, "parent", f"a job cannot be its own ancestor: {way}", "break the circle")
 
     def _report(
         self,
@@ -186,12 +196,18 @@ class ReferenceCheck:
         self.findings.append(Finding(job.path, *place, message, hint))
 
 
-def _chains(
-    start: str, parents: dict[str, dict[str, JobDefinition]], chain: tuple[str, ...]
-) -> Iterable[tuple[str, ...]]:
-    """Yield the ways from a job by its parents back to itself."""
-    for parent in parents.get(chain[-1], ()):
-        if parent == start:
-            yield chain
-        elif parent not in chain:
-            yield from _chains(start, parents, (*chain, parent))
+def _way_back(start: str, parents: dict[str, dict[str, JobDefinition]]) -> tuple[str, ...] | None:
+    """Return the shortest way from a job by its parents back to itself, () when there is none, None when too long."""
+    ways: deque[tuple[str, ...]] = deque([(start,)])
+    seen: set[str] = set()
+    while ways:
+        way = ways.popleft()
+        for parent in parents.get(way[-1], ()):
+            if parent == start:
+                return way
+            if parent not in seen:
+                seen.add(parent)
+                ways.append((*way, parent))
+        if len(seen) > MAX_ANCESTORS:
+            return None
+    return ()

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ci.config.fields import JobVariables, ProjectVariables, RegexField, SecondsField
+from ci.config.fields import JobVariables, NameField, ProjectVariables, RegexField, SecondsField
 from ci.config.reading import ListOf, Section, words
 
 # Sections of Zuul's language that have no meaning here.
@@ -27,14 +27,14 @@ EventName = Literal[
 class NodeDefinition(Section):
     """A node of a nodeset."""
 
-    name: str
+    name: NameField
     label: str
 
 
 class GroupDefinition(Section):
     """A group of the inventory."""
 
-    name: str
+    name: NameField
     nodes: ListOf[str]
 
 
@@ -50,13 +50,13 @@ class InlineNodeset(Section):
 class NodesetDefinition(InlineNodeset):
     """A nodeset with a name."""
 
-    name: str
+    name: NameField
 
 
 class SemaphoreDefinition(Section):
     """How many builds may hold it at once."""
 
-    name: str
+    name: NameField
     max: int = Field(default=1, ge=1)
 
 
@@ -106,7 +106,7 @@ class JobAttributes(Section):
 class JobSection(JobAttributes):
     """A job, or a variant of one, as a section of its own."""
 
-    name: str
+    name: NameField
 
 
 class ProjectPipelineSection(Section):
@@ -201,7 +201,7 @@ class PipelineSection(Section):
         "window-decrease-factor window-decrease-type window-floor window-increase-factor window-increase-type"
     )
 
-    name: str
+    name: NameField
     manager: Literal["independent"]
     description: str = ""
     precedence: Literal["high", "normal", "low"] = "normal"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 # ruff: noqa: RUF009 - setting() is a dataclass field
 
 OWN_SECTION = "powervm-ci"
+_COUNT_LIMIT = 1 << 31
 _PORT_MAX = 65535
 CONNECTION_PREFIX = "connection "
 # Keys of Zuul's gerrit connections that have no effect here; the file may be shared with a Zuul cluster.
@@ -116,6 +119,7 @@ class SettingsReader:
         known_hosts = values.get("known_hosts", self._resolved(Path("~/.ssh/known_hosts")))
         gerrits: dict[str, GerritSettings] = {}
         for title, section in sections.items():
+            self._check_title(title, section)
             if title.startswith(CONNECTION_PREFIX):
                 read = self._connection(section, known_hosts)
                 if read:
@@ -125,6 +129,14 @@ class SettingsReader:
         if len(self._findings) > before:
             return None
         return Settings(**values, gerrits=gerrits)
+
+    def _check_title(self, title: str, section: IniSection) -> None:
+        """Refuse what was surely meant to be one of our sections; the others are Zuul's."""
+        near = re.sub(r"[^a-z]", "", title.lower())
+        if title != OWN_SECTION and near == re.sub(r"[^a-z]", "", OWN_SECTION):
+            self._report(section.place, f"unknown section [{title}]", f"did you mean [{OWN_SECTION}]?")
+        elif near.startswith("connection") and not re.fullmatch(r"connection [A-Za-z0-9][A-Za-z0-9._-]*", title):
+            self._report(section.place, f"[{title}] names no connection", "write [connection NAME], with one space")
 
     def _own(self, sections: Mapping[str, IniSection]) -> dict[str, Any]:
         own = sections.get(OWN_SECTION)
@@ -160,6 +172,13 @@ class SettingsReader:
                 self._report(section.place, f"`{item.name}` is missing in [{section.name}]", "add it")
         if "baseurl" in values:
             self._check_url(section, "baseurl")
+        for key in ("server", "ssh_server", "canonical_hostname", "user"):
+            if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.:@-]*", values.get(key) or "x"):
+                self._report(
+                    section.value_places[key], f"`{key}` is no host or user name: {values[key]!r}", "correct it"
+                )
+        if values.get("port") == 0:
+            self._report(section.value_places["port"], "`port` is out of range: 0", "Gerrit's ssh port is often 29418")
         if len(self._findings) > before:
             return None
         server = values["server"]
@@ -199,28 +218,35 @@ class SettingsReader:
         self._report(section.key_places[key], message, suggestion(key, known))
 
     def _check_url(self, section: IniSection, key: str) -> None:
-        parts = urlsplit(section.values[key])
-        if parts.scheme not in {"http", "https"} or not parts.netloc:
+        if not _is_web_address(section.values[key]):
             hint = "for example: https://ci.example.com"
             self._report(section.value_places[key], f"`{key}` is not a web address", hint)
 
     def _resolved(self, path: Path) -> Path:
-        return self._folder / path.expanduser()
+        return self._folder / os.path.expanduser(path)  # noqa: PTH111 - Path's raises for a user that is not there
 
     def _report(self, place: tuple[int, int], message: str, hint: str = "") -> None:
         self._findings.append(Finding(self._path, *place, message, hint))
 
 
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        valid = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    return valid and parts.scheme in {"http", "https"} and bool(parts.hostname) and not set(text) & set(" <>\"'\n")
+
+
 def _in_range(key: str, value: int) -> bool:
-    return 0 <= value <= _PORT_MAX if key == "port" else value >= 0
+    return 0 <= value <= _PORT_MAX if key == "port" else 0 <= value < _COUNT_LIMIT
 
 
 def _integer(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
+    if not re.fullmatch(r"-?[0-9]{1,18}", text):
         message = f"must be a whole number, not {text!r}"
-        raise ValueError(message) from None
+        raise ValueError(message)
+    return int(text)
 
 
 def _boolean(text: str) -> bool:

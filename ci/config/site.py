@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +15,7 @@ from ci.config.nodepool import NodepoolReader
 from ci.config.references import ReferenceCheck
 from ci.config.settings import GerritSettings, Settings, SettingsReader, named_gerrits
 from ci.config.tenant import Tenant, TenantReader
-from ci.config.yaml_marks import Document, load_yaml
+from ci.config.yaml_marks import MAX_BYTES, Document, load_yaml
 from ci.errors import Finding, SiteError
 from ci.model.node import Node
 
@@ -128,7 +130,7 @@ class _SiteLoader:
                 if path in seen or any(path.is_relative_to(folder) for folder in ignored):
                     continue
                 seen.add(path)
-                if path.resolve().is_relative_to(self._folder.resolve()):
+                if Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self._folder)):
                     yield path
                 else:
                     hint = "keep the file itself in the site's folder"
@@ -148,6 +150,10 @@ class _SiteLoader:
         for file, what in needed.items():
             if not file.is_file():
                 self._warnings.append(Finding(path, 0, 0, f"{what}: no file {file} on this machine"))
+            elif file != settings.known_hosts and stat.S_IMODE(file.stat().st_mode) & 0o077:
+                self._warnings.append(
+                    Finding(path, 0, 0, f"{what}: others may read {file}: ssh refuses it", "chmod 600")
+                )
 
     def _document(self, path: Path, hint: str) -> Document | None:
         content = self._content(path, hint)
@@ -155,10 +161,17 @@ class _SiteLoader:
 
     def _content(self, path: Path, hint: str) -> bytes | None:
         try:
-            content = path.read_bytes()
-        except OSError as error:
-            reason = (error.strerror or "cannot be read").lower()
+            if path.exists() and not path.is_file():
+                self._findings.append(Finding(self._label(path), 0, 0, "is not a file", hint))
+                return None
+            with path.open("rb") as file:
+                content = file.read(MAX_BYTES + 1)
+        except (OSError, ValueError) as error:
+            reason = (getattr(error, "strerror", None) or "cannot be read").lower()
             self._findings.append(Finding(self._label(path), 0, 0, reason, hint))
+            return None
+        if len(content) > MAX_BYTES:
+            self._findings.append(Finding(self._label(path), 0, 0, f"is larger than {MAX_BYTES} bytes", "split it"))
             return None
         self._files.append(self._label(path))
         return content

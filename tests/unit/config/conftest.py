@@ -54,6 +54,7 @@ class SiteFolder:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        path.chmod(0o600)
 
     def add(self, name: str, text: str) -> None:
         self.write(name, (self.folder / name).read_text() + text)
