@@ -36,7 +36,7 @@ DEMO_JOBS = """\
     vars:
       deployment: pip
       tempest_concurrency: 1
-      tempest_test_regex: compute\\.(admin\\.test_flavors|flavors\\.test_flavors|keypairs\\.test_keypairs)\\.
+      tempest_test_regex: compute\\.(admin\\.test_flavors|flavors\\.test_flavors)\\.
 
 - job:
     name: nova-in-tree
