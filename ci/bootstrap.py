@@ -185,6 +185,7 @@ def build_engine(site: Site, folders: Folders) -> Engine:
     web = WebServer(create_app(pages), Listen(site.settings.listen_address, site.settings.port))
     parts = Parts(
         store=store,
+        connections=tuple(gerrits),
         listeners=[Listener(one, store, pulse, clock) for one in gerrits.values()],
         scheduler=scheduler,
         node_allocator=NodeAllocator(nodes, store, scheduler, pulse, clock),

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from ci.model.build import Build, BuildOutcome, Buildset, BuildSpec, PreparedProject, ProcessIdentity, Result
+    from ci.model.build import Build, BuildOutcome, Buildset, BuildSpec, Fault, PreparedProject, ProcessIdentity, Result
     from ci.model.change import Change
     from ci.model.connection import ConnectionState
     from ci.model.event import Event
@@ -35,8 +35,8 @@ class Gerrit(Protocol):
         """The account that we act as: events of its making are our own echo."""
         ...
 
-    def events(self, stop: threading.Event) -> Iterator[Event | None]:
-        """Yield the stream's events as they come, until `stop` is set; None once when the stream is open.
+    def events(self, stop: threading.Event) -> Iterator[Sequence[Event]]:
+        """Yield the stream's events as they come, as many as came at once; first of all () when the stream is open.
 
         Lines that are no event are logged, counted and passed over. Raises `Unavailable` when the link is lost, also
         when it is frozen: a keepalive that expects an answer finds that out.
@@ -110,15 +110,15 @@ class Clock(Protocol):
 class EventLog(Protocol):
     """Events, each committed under its natural key before anything acts on it."""
 
-    def add(self, event: Event, now: float) -> bool:
-        """Keep an event; False when it is known already."""
+    def add(self, events: Sequence[Event], now: float) -> int:
+        """Keep events, all or none; returns how many were not known already."""
         ...
 
-    def pending(self, now: float, limit: int = 100) -> list[tuple[int, Event]]:
-        """What is to be acted on now, oldest first, with its number in the log."""
+    def pending(self, connection: str, now: float, limit: int = 100) -> list[tuple[int, Event]]:
+        """What of a connection is to be acted on now, oldest first, with its number in the log."""
         ...
 
-    def next_retry_at(self) -> float | None: ...
+    def next_retry_at(self, connection: str) -> float | None: ...
 
     def end(self, event_id: int, outcome: str) -> None: ...
 
@@ -131,6 +131,14 @@ class ConnectionStates(Protocol):
     def set_state(self, name: str, state: ConnectionState, reason: str, now: float) -> None: ...
 
     def heard_from(self, name: str, now: float) -> None: ...
+
+    def watermark(self, name: str) -> int | None:
+        """Gerrit's own time (seconds since the epoch) before which all that happened is in the log; None at first."""
+        ...
+
+    def raise_watermark(self, name: str, watermark: int) -> None:
+        """Move the watermark forward; an older one than the present one changes nothing."""
+        ...
 
 
 class Buildsets(Protocol):
@@ -173,8 +181,14 @@ class Buildsets(Protocol):
         """Starting -> running."""
         ...
 
-    def retry(self, build: Build, reason: str, now: float) -> None:
-        """Starting | running -> waiting, as the next attempt; the nodes are given back."""
+    def retry(
+        self, build: Build, reason: str, now: float, *, fault: Fault | None = None, retry_at: float = 0.0,
+        charged: bool = True, new_round: bool = False,
+    ) -> None:  # fmt: skip
+        """Starting | running -> waiting, as the next attempt, not before `retry_at`; the nodes are given back.
+
+        `charged`: it counts among the job's attempts. `new_round`: all attempts are begun again.
+        """
         ...
 
     def end_build(self, build: Build, result: Result, outcome: BuildOutcome | None, reason: str, now: float) -> None:
@@ -191,9 +205,9 @@ class Outbox(Protocol):
 
     def add(self, buildset_id: str, kind: str, review: Review, now: float) -> None: ...
 
-    def due(self, now: float) -> tuple[DueReview, ...]: ...
+    def due(self, connection: str, now: float) -> tuple[DueReview, ...]: ...
 
-    def next_retry_at(self) -> float | None: ...
+    def next_retry_at(self, connection: str) -> float | None: ...
 
     def claim(self, due: DueReview, now: float) -> None: ...
 

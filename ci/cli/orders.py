@@ -92,7 +92,7 @@ def _order(
     pipeline: str | None,
 ) -> int:
     from ci import bootstrap  # noqa: PLC0415 - slow to import
-    from ci.model.event import Event, EventType  # noqa: PLC0415
+    from ci.model.event import Event, EventSource, EventType  # noqa: PLC0415
 
     site = invocation.load_site()
     if pipeline is not None and pipeline not in site.layout.pipelines:
@@ -106,7 +106,10 @@ def _order(
         _expect_jobs(site, change, pipeline)
     now = time.time()
     key = f"{order}:{uuid.uuid4().hex}"
-    store.events.add(Event(change.connection, order, str(order), key, int(now), change=change, pipeline=pipeline), now)
+    event = Event(
+        change.connection, order, str(order), key, int(now), change=change, pipeline=pipeline, source=EventSource.ORDER
+    )
+    store.events.add([event], now)
     waits = "" if bootstrap.is_served(folders) else "; the service does not run: it will be done when it starts"
     click.echo(f"{order}: change {change.name} of {change.project}{waits}")
     return 0

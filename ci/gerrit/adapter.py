@@ -11,7 +11,7 @@ from ci.gerrit.stream import read_events
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from ci.model.change import Change
@@ -54,7 +54,7 @@ class SshGerrit:
     def user(self) -> str:
         return self._address.user
 
-    def events(self, stop: threading.Event) -> Iterator[Event | None]:
+    def events(self, stop: threading.Event) -> Iterator[Sequence[Event]]:
         return read_events(self._address, self._name, stop)
 
     def change(self, number: int, patchset: int | None = None) -> Change:

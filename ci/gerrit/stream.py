@@ -16,7 +16,7 @@ from ci.observability import get_logger
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ci.gerrit.connection import Address
     from ci.model.event import Event
@@ -28,20 +28,26 @@ _garbage_lines = Counter("ci_gerrit_garbage_lines", "Lines of an event stream th
 _logger = get_logger("gerrit")
 
 
-def read_events(address: Address, connection: str, stop: threading.Event) -> Iterator[Event | None]:
-    """Yield None when the stream is open, then events until `stop` is set; see the port for what is raised."""
+def read_events(address: Address, connection: str, stop: threading.Event) -> Iterator[Sequence[Event]]:
+    """Yield () when the stream is open, then events until `stop` is set; see the port for what is raised."""
     link = Link(address)
     try:
         channel = link.open_command("gerrit stream-events")
         _confirm_subscription(link, channel)
-        yield None
-        for line in _lines(link, channel, stop, connection):
-            try:
-                yield parse_event(connection, line.decode(errors="replace"), time.time())
-            except MalformedJSON as error:
-                _pass_over(connection, str(error), line)
+        yield ()
+        for lines in _lines(link, channel, stop, connection):
+            if events := [event for line in lines if (event := _event(connection, line)) is not None]:
+                yield events
     finally:
         link.close()
+
+
+def _event(connection: str, line: bytes) -> Event | None:
+    try:
+        return parse_event(connection, line.decode(errors="replace"), time.time())
+    except MalformedJSON as error:
+        _pass_over(connection, str(error), line)
+        return None
 
 
 def _confirm_subscription(link: Link, channel: paramiko.Channel) -> None:
@@ -55,7 +61,8 @@ def _confirm_subscription(link: Link, channel: paramiko.Channel) -> None:
         _ended(link, channel)
 
 
-def _lines(link: Link, channel: paramiko.Channel, stop: threading.Event, connection: str) -> Iterator[bytes]:
+def _lines(link: Link, channel: paramiko.Channel, stop: threading.Event, connection: str) -> Iterator[list[bytes]]:
+    """Yield the lines that came at once, of each chunk those that are complete."""
     channel.settimeout(_STOP_POLL_SECONDS)
     rest = bytearray()
     skipping = False
@@ -69,11 +76,14 @@ def _lines(link: Link, channel: paramiko.Channel, stop: threading.Event, connect
         if not chunk:
             _ended(link, channel)
         *whole, last = chunk.split(b"\n")
+        lines = []
         for part in whole:
             line, rest = bytes(rest + part), bytearray()
             if line.strip() and not skipping:
-                yield line
+                lines.append(line)
             skipping = False
+        if lines:
+            yield lines
         rest += last
         if len(rest) > LINE_LIMIT_BYTES:
             if not skipping:

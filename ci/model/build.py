@@ -30,6 +30,17 @@ class Result(StrEnum):
 INFRASTRUCTURE_RESULTS = frozenset({Result.RETRY_LIMIT, Result.NODE_FAILURE, Result.ERROR})
 
 
+class Fault(StrEnum):
+    """Why an attempt ended without a result; the first two are charged to the job's `attempts`, as in Zuul."""
+
+    PRE_RUN = "pre-run"
+    UNREACHABLE = "unreachable"
+    LOST = "lost"  # its process is gone and left no result
+    NODE = "node"  # the node's health check failed: it never started
+    SOURCE = "source"  # a server or our own set-up kept the source away
+    DISK = "disk"  # the state folder is full
+
+
 class Phase(StrEnum):
     """The phases of a job, in the order in which they run."""
 
@@ -89,7 +100,7 @@ class TestReport:
 class BuildOutcome:
     """How one attempt at a build ended, as its process wrote it down (`result.json`).
 
-    `result` None asks for another attempt (a pre-run playbook failed, or a node was unreachable). `error` is one line
+    `result` None asks for another attempt, and `fault` says why. `error` is one line
     that says what broke, "" after a success. `failed_tests` holds the first ones only; `counts` is None without tests.
     Times in seconds since the epoch.
     """
@@ -100,6 +111,7 @@ class BuildOutcome:
     error: str = ""
     failed_tests: tuple[FailedTest, ...] = ()
     counts: ResultCounts | None = None
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +159,12 @@ class BuildSpec:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """One job of a buildset, with its latest attempt. Times in seconds since the epoch, None while not yet."""
+    """One job of a buildset, with its latest attempt. Times in seconds since the epoch, None while not yet.
+
+    `uncharged` of the attempts were not the job's fault and do not count, `losses` of them ended with a lost process;
+    `rounds` is how often all attempts were begun again. A waiting build gets no node before `retry_at`.
+    `machines` are those of the latest attempt.
+    """
 
     id: str
     buildset_id: str
@@ -163,6 +180,11 @@ class Build:
     created_at: float = 0.0
     started_at: float | None = None
     ended_at: float | None = None
+    uncharged: int = 0
+    losses: int = 0
+    rounds: int = 0
+    retry_at: float = 0.0
+    machines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,14 @@ from enum import StrEnum
 from ci.model.change import Account, Approval, Change
 
 
+class EventSource(StrEnum):
+    """How we came to know of an event: the stream told it, a query found it afterwards, or an operator ordered it."""
+
+    STREAM = "stream"
+    QUERY = "query"
+    ORDER = "order"
+
+
 class EventType(StrEnum):
     """The types that the CI acts on; every other type is `OTHER` and only counted."""
 
@@ -29,7 +37,8 @@ class Event:
 
     `natural_key` is the same for the same happening, however often and by whatever way it is told. `type_name` is the
     type as the server wrote it. `created_at` in seconds since the epoch, UTC.
-    `raw` is the JSON text as received.
+    `same_as` are other keys under which another source may have told of it (the clocks of Gerrit's stream and of its
+    queries differ by a second at times). `raw` is the JSON text as received.
     """
 
     connection: str
@@ -43,3 +52,18 @@ class Event:
     approvals: tuple[Approval, ...] = ()
     pipeline: str | None = None  # of an enqueue or dequeue order
     raw: str = ""
+    source: EventSource = EventSource.STREAM
+    same_as: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """What a query found that the stream may not have told: events in the order in which they happened.
+
+    `lost` has one line for each happening that Gerrit cannot give back. `newest` is Gerrit's own time (seconds since
+    the epoch) up to which the answer is complete, None when no change was updated.
+    """
+
+    events: tuple[Event, ...] = ()
+    lost: tuple[str, ...] = ()
+    newest: int | None = None

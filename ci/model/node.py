@@ -22,5 +22,10 @@ class Node:
     slot: int = 0
 
     @property
+    def machine(self) -> str:
+        """The machine that this is a place on: what is healthy, drained or set aside as a whole."""
+        return f"{self.provider}/{self.name}"
+
+    @property
     def id(self) -> str:
         return f"{self.provider}/{self.name}/{self.slot}"

@@ -108,7 +108,7 @@ def decide_attempt(build: Build, outcome: BuildOutcome) -> RetryBuild | EndBuild
         return EndBuild(build, Result.CANCELED, build.cancel_reason)
     if outcome.result is not None:
         return EndBuild(build, outcome.result, outcome.error)
-    if build.attempt < build.job.attempts:
+    if build.attempt - build.uncharged < build.job.attempts:
         return RetryBuild(build, outcome.error)
     tried = f"given up after {build.attempt} attempt{'s' if build.attempt > 1 else ''}"
     return EndBuild(build, Result.RETRY_LIMIT, f"{tried}; the last one: {outcome.error}")

@@ -14,6 +14,7 @@ from ci.observability import EVENTS, LOOP_FAILURES, get_logger
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Sequence
 
     from ci.model.event import Event
     from ci.ports import Clock, Gerrit, Store
@@ -51,11 +52,11 @@ class Listener:
         """Listen until the link is lost; returns how long to wait before the next try."""
         try:
             self._set_state(ConnectionState.CONNECTING, "")
-            for event in self._gerrit.events(stop):
-                if event is None:
-                    self._connected()
+            for events in self._gerrit.events(stop):
+                if events:
+                    self._keep(events)
                 else:
-                    self._keep(event)
+                    self._connected()
         except (HostKeyMismatch, AuthenticationFailed) as error:
             self._set_state(ConnectionState.ALARM, str(error))
             return ALARM_RETRY_SECONDS
@@ -73,15 +74,17 @@ class Listener:
         self._failures = 0
         self._set_state(ConnectionState.CONNECTED, "")
 
-    def _keep(self, event: Event) -> None:
-        EVENTS.labels(event.connection, event.type).inc()
+    def _keep(self, events: Sequence[Event]) -> None:
+        for event in events:
+            EVENTS.labels(event.connection, event.type).inc()
         now = self._clock.now()
-        if event.type is EventType.OTHER or (event.author and event.author.username == self._gerrit.user):
-            return
-        if self._store.events.add(event, now):
+        if self._store.events.add([event for event in events if self._concerns_us(event)], now):
             self._store.connections.heard_from(self._gerrit.name, now)
-            self._log.debug("event", action="event.received", type=event.type_name, key=event.natural_key)
             self._pulse.beat()
+
+    def _concerns_us(self, event: Event) -> bool:
+        is_own = event.author is not None and event.author.username == self._gerrit.user
+        return event.type is not EventType.OTHER and not is_own
 
     def _set_state(self, state: ConnectionState, reason: str) -> None:
         report = self._log.warning if state in {ConnectionState.DOWN, ConnectionState.ALARM} else self._log.info

@@ -28,10 +28,10 @@ class Reporter:
         self._clock = clock
         self._log = get_logger("reporter")
 
-    def step(self) -> float | None:
-        """Post what is due; returns after how many seconds the next one is, None for none."""
-        for_each(self._post, self._store.outbox.due(self._clock.now()))
-        retry_at = self._store.outbox.next_retry_at()
+    def step(self, connection: str) -> float | None:
+        """Post what is due on a connection; returns after how many seconds the next one is, None for none."""
+        for_each(self._post, self._store.outbox.due(connection, self._clock.now()))
+        retry_at = self._store.outbox.next_retry_at(connection)
         return None if retry_at is None else max(0.05, retry_at - self._clock.now())
 
     def _post(self, due: DueReview) -> None:

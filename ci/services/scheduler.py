@@ -40,10 +40,10 @@ class Scheduler:
         self._own_users = {name: gerrit.user for name, gerrit in gerrits.items()}
         self._log = get_logger("scheduler")
 
-    def step(self) -> float | None:
-        """Act on every event that is due; returns after how many seconds the next one is, None for none."""
-        for_each(lambda due: self._act_on(*due), self._store.events.pending(self._clock.now()))
-        retry_at = self._store.events.next_retry_at()
+    def step(self, connection: str) -> float | None:
+        """Act on a connection's events that are due; returns after how many seconds the next one is, None for none."""
+        for_each(lambda due: self._act_on(*due), self._store.events.pending(connection, self._clock.now()))
+        retry_at = self._store.events.next_retry_at(connection)
         return None if retry_at is None else max(0.05, retry_at - self._clock.now())
 
     def attempt_ended(self, build: Build, outcome: BuildOutcome) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from ci.observability import get_logger
@@ -37,6 +38,7 @@ class Parts:
     """What the service is made of."""
 
     store: Store
+    connections: Sequence[str]
     listeners: Sequence[Listener]
     scheduler: Scheduler
     node_allocator: NodeAllocator
@@ -59,13 +61,14 @@ class Service:
         parts = self._parts
         parts.web.start()
         started()
-        loops = {
-            "scheduler": parts.scheduler.step,
+        loops: dict[str, Callable[[], float | None]] = {
             "node_allocator": parts.node_allocator.step,
             "executor": parts.executor.step,
-            "reporter": parts.reporter.step,
             "watcher": _Watcher(parts.store, parts.pulse).step,
         }
+        for connection in parts.connections:  # loops of its own for each: one Gerrit that hangs holds up no other
+            loops[f"scheduler {connection}"] = partial(parts.scheduler.step, connection)
+            loops[f"reporter {connection}"] = partial(parts.reporter.step, connection)
         threads = [self._thread(name, run_loop, name, step, parts.pulse, self._stop) for name, step in loops.items()]
         threads += [self._thread("listener", listener.run, self._stop) for listener in parts.listeners]
         stop.wait()

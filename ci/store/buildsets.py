@@ -13,6 +13,7 @@ from ci.model.build import (
     BuildsetState,
     BuildState,
     FailedTest,
+    Fault,
     ProcessIdentity,
     Result,
     ResultCounts,
@@ -88,7 +89,10 @@ class BuildsetTable:
 
     def lease(self, build: Build, nodes: Sequence[tuple[NodeRequest, Node]], now: float) -> None:
         with self._database.transaction():
-            self._database.move("lease_build", "build", build.id, "waiting -> starting", id=build.id, now=now)
+            machines = json.dumps(sorted({node.machine for _, node in nodes}))
+            self._database.move(
+                "lease_build", "build", build.id, "waiting -> starting", id=build.id, machines=machines, now=now
+            )
             self.hold_nodes(build.id, nodes, now)
 
     def hold_nodes(self, holder: str, nodes: Sequence[tuple[NodeRequest, Node]], now: float) -> None:
@@ -98,7 +102,7 @@ class BuildsetTable:
                     "add_lease",
                     node_id=node.id,
                     node=to_json(node),
-                    build_id=holder,
+                    holder=holder,
                     request_name=request.name,
                     position=position,
                     now=now,
@@ -107,13 +111,13 @@ class BuildsetTable:
                     raise StaleStateError(f"node {node.id} was taken by somebody else just now: try again")
 
     def give_back_nodes(self, holder: str) -> None:
-        self._database.execute("end_leases", build_id=holder)
+        self._database.execute("end_leases", holder=holder)
 
     def leased_node_ids(self) -> frozenset[str]:
         return frozenset(row["node_id"] for row in self._database.rows("leases"))
 
     def nodes_of_build(self, build_id: str) -> tuple[Node, ...]:
-        rows = self._database.rows("leases_of_build", build_id=build_id)
+        rows = self._database.rows("leases_of_build", holder=build_id)
         return tuple(from_json(Node, row["node"]) for row in rows)
 
     def run(self, build: Build, process: ProcessIdentity, now: float) -> None:
@@ -122,13 +126,17 @@ class BuildsetTable:
             pid=process.pid, pid_start_time=process.start_time, now=now,
         )  # fmt: skip
 
-    def retry(self, build: Build, reason: str, now: float) -> None:
+    def retry(
+        self, build: Build, reason: str, now: float, *, fault: Fault | None = None, retry_at: float = 0.0,
+        charged: bool = True, new_round: bool = False,
+    ) -> None:  # fmt: skip
         with self._database.transaction():
             self._database.move(
                 "retry_build", "build", build.id, f"{build.state} -> waiting", reason=reason, id=build.id,
-                from_state=build.state, error=reason, now=now,
+                from_state=build.state, error=reason, retry_at=retry_at, charged=charged, new_round=new_round,
+                lost=fault is Fault.LOST, now=now,
             )  # fmt: skip
-            self._database.execute("end_leases", build_id=build.id)
+            self._database.execute("end_leases", holder=build.id)
 
     def end_build(self, build: Build, result: Result, outcome: BuildOutcome | None, reason: str, now: float) -> None:
         tests = outcome.failed_tests if outcome else ()
@@ -140,7 +148,7 @@ class BuildsetTable:
                 failed_tests=f"[{','.join(to_json(test) for test in tests)}]",
                 counts=to_json(counts) if counts else None, now=now,
             )  # fmt: skip
-            self._database.execute("end_leases", build_id=build.id)
+            self._database.execute("end_leases", holder=build.id)
 
     def ask_to_cancel(self, build: Build, reason: str) -> None:
         self._database.execute("cancel_build", id=build.id, reason=reason)
@@ -190,4 +198,9 @@ def build_from_row(row: Mapping[str, Any]) -> Build:
         created_at=row["created_at"],
         started_at=row["started_at"],
         ended_at=row["ended_at"],
+        uncharged=row["uncharged"],
+        losses=row["losses"],
+        rounds=row["rounds"],
+        retry_at=row["retry_at"],
+        machines=tuple(json.loads(row["machines"])),
     )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from ci.model.codec import from_json, to_json
 from ci.model.event import Event
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ci.model.connection import ConnectionState
     from ci.store.database import Database
 
@@ -18,25 +21,29 @@ class EventTable:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, event: Event, now: float) -> bool:
-        return bool(
-            self._database.execute(
-                "add_event",
-                connection=event.connection,
-                natural_key=event.natural_key,
-                type=event.type_name,
-                created_at=event.created_at,
-                received_at=now,
-                record=to_json(event),
-            )
+    def add(self, events: Sequence[Event], now: float) -> int:
+        with self._database.transaction():
+            return sum(self._add(event, now) for event in events)
+
+    def _add(self, event: Event, now: float) -> int:
+        return self._database.execute(
+            "add_event",
+            connection=event.connection,
+            natural_key=event.natural_key,
+            type=event.type_name,
+            created_at=event.created_at,
+            received_at=now,
+            record=to_json(event),
+            source=event.source,
+            same_as=json.dumps(event.same_as),
         )
 
-    def pending(self, now: float, limit: int = 100) -> list[tuple[int, Event]]:
-        rows = self._database.rows("new_events", now=now, limit=limit)
+    def pending(self, connection: str, now: float, limit: int = 100) -> list[tuple[int, Event]]:
+        rows = self._database.rows("new_events", connection=connection, now=now, limit=limit)
         return [(row["id"], from_json(Event, row["record"])) for row in rows]
 
-    def next_retry_at(self) -> float | None:
-        row = self._database.row("next_retry_of_events")
+    def next_retry_at(self, connection: str) -> float | None:
+        row = self._database.row("next_retry_of_events", connection=connection)
         return row["at"] if row else None
 
     def end(self, event_id: int, outcome: str) -> None:
@@ -57,3 +64,10 @@ class ConnectionTable:
 
     def heard_from(self, name: str, now: float) -> None:
         self._database.execute("touch_connection", name=name, now=now)
+
+    def watermark(self, name: str) -> int | None:
+        row = self._database.row("watermark", name=name)
+        return row["watermark"] if row else None
+
+    def raise_watermark(self, name: str, watermark: int) -> None:
+        self._database.execute("raise_watermark", name=name, watermark=watermark)

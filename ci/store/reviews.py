@@ -23,7 +23,7 @@ class ReviewTable:
             now=now,
         )  # fmt: skip
 
-    def due(self, now: float) -> tuple[DueReview, ...]:
+    def due(self, connection: str, now: float) -> tuple[DueReview, ...]:
         return tuple(
             DueReview(
                 id=row["id"],
@@ -33,11 +33,11 @@ class ReviewTable:
                 interrupted=row["state"] == "sending",
                 attempts=row["attempts"],
             )
-            for row in self._database.rows("due_reviews", now=now)
+            for row in self._database.rows("due_reviews", connection=connection, now=now)
         )
 
-    def next_retry_at(self) -> float | None:
-        row = self._database.row("next_retry_of_reviews")
+    def next_retry_at(self, connection: str) -> float | None:
+        row = self._database.row("next_retry_of_reviews", connection=connection)
         return row["at"] if row else None
 
     def claim(self, due: DueReview, now: float) -> None:

@@ -35,7 +35,7 @@ class Views:
 
     def leases(self) -> dict[str, str]:
         """The ids of the builds that have nodes, by node id."""
-        return {row["node_id"]: row["build_id"] for row in self._database.rows("leases")}
+        return {row["node_id"]: row["holder"] for row in self._database.rows("leases")}
 
     def builds(
         self, *, limit: int = 20, job: str | None = None, change_number: int | None = None

@@ -208,12 +208,11 @@ class Listening:
 
     def _run(self) -> None:
         try:
-            for event in self.adapter.events(self.stop):
-                if event is None:
+            for events in self.adapter.events(self.stop):
+                if not events:
                     self.opened.set()
-                    continue
                 with self._changed:
-                    self._events.append((time.time(), event))
+                    self._events += [(time.time(), event) for event in events]
                     self._changed.notify_all()
         except Exception as error:  # noqa: BLE001 - handed over to the test
             self.error = error

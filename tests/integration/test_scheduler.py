@@ -35,8 +35,8 @@ class Desk:
         """Tell the scheduler of an event about the change as it is now."""
         self.gerrit.current = about or self.gerrit.current
         self.serial += 1
-        self.store.events.add(event(event_type, key=str(self.serial), about=self.gerrit.current, **values), 1.0)
-        return self.scheduler.step()
+        self.store.events.add([event(event_type, key=str(self.serial), about=self.gerrit.current, **values)], 1.0)
+        return self.scheduler.step("opendev")
 
     def running(self):
         return [(s.change.patchset, sorted(b.job.name for b in s.builds)) for s in self.store.buildsets.running()]
@@ -47,7 +47,7 @@ class Desk:
         self.scheduler.attempt_ended(one, BuildOutcome(result, 1.0, 2.0, error))
 
     def reviews(self):
-        return [due.review for due in self.store.outbox.due(1e9)]
+        return [due.review for due in self.store.outbox.due("opendev", 1e9)]
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ BOTH = ["nova-in-tree", "nova-out-of-tree"]
 
 def test_a_patch_set_starts_both_jobs_once(desk):
     desk.happens()
-    desk.scheduler.step()
+    desk.scheduler.step("opendev")
     assert desk.running() == [(2, BOTH)]
 
 
@@ -127,14 +127,14 @@ def test_a_gerrit_that_does_not_answer_loses_no_event(desk):
     assert desk.running() == []
     desk.gerrit.failure = None
     desk.clock.time += GERRIT_RETRY_SECONDS
-    desk.scheduler.step()
+    desk.scheduler.step("opendev")
     assert desk.running() == [(2, BOTH)]
 
 
 def test_a_change_that_gerrit_does_not_show_us_ends_the_event(desk):
     desk.gerrit.failure = Refused("no such change")
     assert desk.happens() is None
-    assert desk.store.events.pending(1e9) == []
+    assert desk.store.events.pending("opendev", 1e9) == []
 
 
 def test_an_attempt_without_result_is_tried_again_and_then_not_held_against_the_patch(desk):

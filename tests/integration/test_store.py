@@ -28,24 +28,24 @@ def lease(store, build_id="b1", *, on=None, now=3.0):
 
 
 def test_an_event_is_kept_once_by_its_natural_key(store):
-    assert store.events.add(event(), 1.0)
-    assert not store.events.add(event(comment="the same happening, told again"), 2.0)
-    assert [kept for _, kept in store.events.pending(3.0)] == [event()]
+    assert store.events.add([event()], 1.0)
+    assert not store.events.add([event(comment="the same happening, told again")], 2.0)
+    assert [kept for _, kept in store.events.pending("gerrit", 3.0)] == [event()]
 
 
 def test_the_same_key_of_another_connection_is_another_event(store):
-    assert store.events.add(event(), 1.0)
-    assert store.events.add(event(about=change(connection="vendor")), 1.0)
+    assert store.events.add([event()], 1.0)
+    assert store.events.add([event(about=change(connection="vendor"))], 1.0)
 
 
 def test_events_come_back_in_order_until_they_are_ended_and_wait_when_postponed(store):
     for key in "abc":
-        store.events.add(event(key=key), 1.0)
-    (first, _), (second, _), _ = store.events.pending(2.0)
+        store.events.add([event(key=key)], 1.0)
+    (first, _), (second, _), _ = store.events.pending("gerrit", 2.0)
     store.events.end(first, "done")
     store.events.postpone(second, 50.0, "no Gerrit")
-    assert [kept.natural_key for _, kept in store.events.pending(2.0)] == ["c"]
-    assert [kept.natural_key for _, kept in store.events.pending(50.0)] == ["b", "c"]
+    assert [kept.natural_key for _, kept in store.events.pending("gerrit", 2.0)] == ["c"]
+    assert [kept.natural_key for _, kept in store.events.pending("gerrit", 50.0)] == ["b", "c"]
 
 
 def test_what_was_committed_is_there_after_a_restart(store, tmp_path):
@@ -149,14 +149,14 @@ def review(**values):
 def test_a_review_goes_from_pending_over_sending_to_sent(store):
     store.buildsets.add(buildset(build("b1")), None, 2.0)
     store.outbox.add("s1", "result", review(labels={"Verified": -1}), 3.0)
-    (due,) = store.outbox.due(4.0)
+    (due,) = store.outbox.due("gerrit", 4.0)
     assert not due.interrupted
     store.outbox.claim(due, 4.0)
     with pytest.raises(StaleStateError):
         store.outbox.claim(due, 4.0)
-    assert store.outbox.due(4.0)[0].interrupted
+    assert store.outbox.due("gerrit", 4.0)[0].interrupted
     store.outbox.sent(due, "", 5.0)
-    assert store.outbox.due(9.0) == ()
+    assert store.outbox.due("gerrit", 9.0) == ()
     assert [one.state for one in store.views.reviews("s1")] == ["sent"]
 
 
@@ -177,7 +177,7 @@ def test_a_connection_keeps_the_time_since_when_it_is_in_its_state(store):
 def test_another_process_s_commit_is_noticed(store, tmp_path):
     before = store.data_version()
     other = SqliteStore(tmp_path / "ci.db")
-    other.events.add(event(), 1.0)
+    other.events.add([event()], 1.0)
     other.close()
     assert store.data_version() != before
 
@@ -191,8 +191,8 @@ def test_a_build_is_found_by_the_beginning_of_its_id(store):
 
 def test_hostile_text_goes_in_and_out_unchanged(store):
     subject = "'; drop table events; -- \x00 \u202e <script> \U0001f600"
-    store.events.add(event(about=change(subject=subject)), 1.0)
-    assert store.events.pending(2.0)[0][1].change.subject == subject
+    store.events.add([event(about=change(subject=subject))], 1.0)
+    assert store.events.pending("gerrit", 2.0)[0][1].change.subject == subject
 
 
 def test_a_file_that_is_no_database_is_one_clear_line(tmp_path):

@@ -56,14 +56,16 @@ insert into builds (id, buildset_id, job_name, job, state, created_at)
 values (:id, :buildset_id, :job_name, :job, 'waiting', :now)
 
 -- name: lease_build
-update builds set state = 'starting', started_at = :now where id = :id and state = 'waiting'
+update builds set state = 'starting', started_at = :now, machines = :machines where id = :id and state = 'waiting'
 
 -- name: run_build
 update builds set state = 'running', pid = :pid, pid_start_time = :pid_start_time where id = :id and state = 'starting'
 
 -- name: retry_build
+-- Attempts that are not charged are counted aside; a new round charges none of the earlier ones.
 update builds set state = 'waiting', attempt = attempt + 1, error = :error, pid = null, pid_start_time = null,
-  started_at = null
+  started_at = null, retry_at = :retry_at, losses = losses + :lost, rounds = rounds + :new_round,
+  uncharged = case when :new_round then attempt when :charged then uncharged else uncharged + 1 end
 where id = :id and state = :from_state
 
 -- name: end_build

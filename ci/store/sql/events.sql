@@ -1,15 +1,21 @@
 -- name: add_event
 -- A new event; nothing happens when its natural key is known.
-insert into events (connection, natural_key, type, created_at, received_at, record)
-values (:connection, :natural_key, :type, :created_at, :received_at, :record)
+-- Another source may have told of it under a key of `same_as` (JSON).
+insert into events (connection, natural_key, type, created_at, received_at, record, source)
+select :connection, :natural_key, :type, :created_at, :received_at, :record, :source
+where not exists (
+  select 1 from json_each(:same_as) as other join events on events.connection = :connection
+    and events.natural_key = other.value and events.source <> :source
+)
 on conflict (connection, natural_key) do nothing
 
 -- name: new_events
 -- What has not been acted on, oldest first.
-select id, record from events where state = 'new' and retry_at <= :now order by id limit :limit
+select id, record from events where state = 'new' and connection = :connection and retry_at <= :now
+order by id limit :limit
 
 -- name: next_retry_of_events
-select min(retry_at) as at from events where state = 'new'
+select min(retry_at) as at from events where state = 'new' and connection = :connection
 
 -- name: end_event
 update events set state = 'done', outcome = :outcome where id = :id and state = 'new'
@@ -27,6 +33,12 @@ on conflict (name) do update set
 
 -- name: touch_connection
 update connections set last_event_at = :now where name = :name
+
+-- name: watermark
+select watermark from connections where name = :name
+
+-- name: raise_watermark
+update connections set watermark = :watermark where name = :name and coalesce(watermark, -1) < :watermark
 
 -- name: connections
 select name, state, reason, since, last_event_at from connections order by name

@@ -5,10 +5,10 @@ values (:buildset_id, :kind, :connection, :record, :now)
 -- name: due_reviews
 -- What is to be posted now; a row found `sending` was left by a crash and is looked up before it is posted again.
 select id, buildset_id, kind, record, state, attempts from reviews
-where state in ('pending', 'sending') and retry_at <= :now order by id
+where state in ('pending', 'sending') and connection = :connection and retry_at <= :now order by id
 
 -- name: next_retry_of_reviews
-select min(retry_at) as at from reviews where state in ('pending', 'sending')
+select min(retry_at) as at from reviews where state in ('pending', 'sending') and connection = :connection
 
 -- name: claim_review
 update reviews set state = 'sending', attempts = attempts + 1 where id = :id and state = 'pending'

@@ -121,7 +121,7 @@ class Rows:
         of = buildset.change
         review = Review("gerrit", of.project, of.number, of.patchset, "message", "marker", labels)
         self.store.outbox.add(buildset.id, "result", review, NOW)
-        due = next(one for one in self.store.outbox.due(NOW) if one.buildset_id == buildset.id)
+        due = next(one for one in self.store.outbox.due("gerrit", NOW) if one.buildset_id == buildset.id)
         self.store.outbox.claim(due, NOW)
         if dropped:
             self.store.outbox.drop(due, dropped, NOW)
