@@ -81,7 +81,7 @@ def test_a_review_that_a_crash_left_half_sent_and_that_is_there_is_not_sent_agai
     (due,) = desk.store.outbox.due("opendev", desk.clock.time)
     desk.store.outbox.claim(due, desk.clock.time)
     desk.gerrit.posted = [REVIEW]
-    desk.restarted().step()
+    desk.restarted().step("opendev")
     assert desk.gerrit.posted == [REVIEW]
     assert desk.outcome()[0] == "sent"
 
@@ -89,7 +89,7 @@ def test_a_review_that_a_crash_left_half_sent_and_that_is_there_is_not_sent_agai
 def test_a_review_that_a_crash_left_half_sent_and_that_is_missing_is_sent(desk):
     (due,) = desk.store.outbox.due("opendev", desk.clock.time)
     desk.store.outbox.claim(due, desk.clock.time)
-    desk.restarted().step()
+    desk.restarted().step("opendev")
     assert desk.gerrit.posted == [REVIEW]
 
 
