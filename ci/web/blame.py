@@ -27,9 +27,9 @@ _RESULTS = {
 def blame(build: Build, elsewhere: Sequence[FailureElsewhere]) -> str:
     """Return one or two sentences for the build's page; `elsewhere`: its failed tests in builds of other changes."""
     if build.result is None:
-        return _STATES.get(build.state, "")
+        return _of_unfinished(build)
     if build.result in INFRASTRUCTURE_RESULTS:
-        return "The CI or its hardware failed, not the patch. Such a result gives no vote."
+        return "The CI or its hardware failed, not the patch."
     if build.result is Result.SUCCESS:
         return "Nothing is wrong with the patch as far as this job can tell."
     if build.result is Result.CANCELED:
@@ -37,6 +37,12 @@ def blame(build: Build, elsewhere: Sequence[FailureElsewhere]) -> str:
     if build.result is Result.FAILURE:
         return _of_failure(build, elsewhere)
     return _RESULTS.get(build.result, "")
+
+
+def _of_unfinished(build: Build) -> str:
+    if build.state is BuildState.WAITING and build.error:
+        return "An attempt broke off; the next one follows by itself."
+    return _STATES.get(build.state, "")
 
 
 def _of_failure(build: Build, elsewhere: Sequence[FailureElsewhere]) -> str:

@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ci.model.build import BuildState, FailedTest, Result
+from ci.model.build import FailedTest, Result
 from ci.model.views import BuildView, FailureElsewhere, StepView
 from ci.web.blame import blame
 from ci.web.log_files import NoSuchFile, is_folder, list_folder, opened_below
 
 if TYPE_CHECKING:
-    from ci.model.build import Build
     from ci.web.sources import Sources
 
 SHOWN_TASKS = 2_000
@@ -78,7 +77,6 @@ class BuildPage:
     attempts: tuple[AttemptRow, ...]
     tasks: tuple[TaskRow, ...]
     tasks_cut: bool
-    nodes: tuple[str, ...]
     steps: tuple[StepView, ...]
 
     @property
@@ -106,7 +104,6 @@ def build_page(sources: Sources, view: BuildView) -> BuildPage:
         attempts=_attempts(sources, view),
         tasks=tuple(row for row in (_task_row(record) for record in tasks[-SHOWN_TASKS:]) if row),
         tasks_cut=len(tasks) > SHOWN_TASKS,
-        nodes=_nodes(sources, build),
         steps=sources.views.steps(build.id),
     )
 
@@ -160,12 +157,6 @@ def _entries(sources: Sources, folder: Path) -> set[tuple[str, str]] | None:
             return {(entry.kind, entry.name) for entry in list_folder(fd)[0]} if is_folder(fd) else None
     except NoSuchFile:
         return None
-
-
-def _nodes(sources: Sources, build: Build) -> tuple[str, ...]:
-    if build.state in {BuildState.WAITING, BuildState.ENDED}:
-        return ()
-    return tuple(node.name for node in sources.buildsets.nodes_of_build(build.id))
 
 
 def _task_row(record: str) -> TaskRow | None:

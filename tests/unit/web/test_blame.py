@@ -42,3 +42,8 @@ def test_every_result_has_words(result):
 
 def test_a_failure_without_tests_does_not_accuse():
     assert "may be the patch or the CI" in blame(dataclasses.replace(FAILED, failed_tests=()), [])
+
+
+def test_a_build_between_two_attempts_says_that_it_goes_on():
+    waiting = Build("a", "b", FrozenJob("job"), BuildState.WAITING, attempt=2, error="the node was unreachable")
+    assert blame(waiting, ()) == "An attempt broke off; the next one follows by itself."
