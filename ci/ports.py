@@ -60,20 +60,25 @@ class SourcePreparer(Protocol):
     """Brings the source under test into a folder."""
 
     def prepare(
-        self, change: Change, required_projects: Sequence[str], folder: Path, *, buildset_id: str
-    ) -> tuple[PreparedProject, ...]:
+        self, change: Change, required_projects: Sequence[str], folder: Path, *, buildset_id: str,
+        interrupt: threading.Event | None = None,
+    ) -> tuple[PreparedProject, ...]:  # fmt: skip
         """Fetch, merge the change onto the tip of its branch, and lay it out below `folder`.
 
         Each project ends up in `folder/<canonical name>`: a git repository without a work tree whose HEAD is the
         branch, with the change merged into it. The change's own project comes first. All builds of one buildset get the
-        same commits. Raises `MergeConflict`, or
-        `Unavailable` when the server cannot be reached.
+        same commits, also those of a later service. Raises `MergeConflict`; `Unavailable` when the server cannot be
+        reached; `Refused` when it says no for good; `Interrupted` soon after `interrupt` was set.
         """
         ...
 
 
 class JobRunner(Protocol):
     """Runs builds in processes of their own, that outlive the service."""
+
+    def started(self, spec: BuildSpec) -> ProcessIdentity | None:
+        """The process that was started for this attempt already, also one that has ended; None for none."""
+        ...
 
     def start(self, spec: BuildSpec) -> ProcessIdentity:
         """Start the build's process (its own session) and return at once."""
@@ -82,12 +87,26 @@ class JobRunner(Protocol):
     def wait(self, spec: BuildSpec, process: ProcessIdentity, stop: threading.Event) -> BuildOutcome | None:
         """Wait until the process has ended and return what it wrote; None when `stop` was set before.
 
-        A process that ended without writing a result gives an outcome with `result` None and an `error`.
+        A process that ended without writing a result gives an outcome with `result` None and `Fault.LOST`.
         """
         ...
 
     def cancel(self, spec: BuildSpec, process: ProcessIdentity) -> None:
         """Ask the process to stop: what runs is ended, cleanup-run still runs; returns at once."""
+        ...
+
+    def start_cleanup(self, spec: BuildSpec) -> ProcessIdentity | None:
+        """A process that only does the cleanup-run of an attempt whose own process did not; the one that runs, if any.
+
+        None when nothing is left to do: it has been done, or tried twice, or the attempt never began.
+        """
+        ...
+
+    def clean_up(self, spec: BuildSpec, stop: threading.Event) -> bool:
+        """Do what `start_cleanup` starts, to its end (some minutes at most); False when `stop` was set before.
+
+        The next service goes on with it when it is called again.
+        """
         ...
 
 
@@ -218,6 +237,36 @@ class Outbox(Protocol):
     def postpone(self, due: DueReview, retry_at: float, note: str, now: float) -> None: ...
 
 
+class Retention(Protocol):
+    """Removes what is old from the database, little at a time."""
+
+    def builds_with_old_logs(self, ended_before: float, limit: int) -> tuple[BuildView, ...]:
+        """Builds that ended before, oldest first, and whose logs are not marked as removed."""
+        ...
+
+    def logs_are_removed(self, build_id: str, now: float) -> None:
+        """Remove the build's task events, and mark its logs as removed."""
+        ...
+
+    def forget_buildsets(self, ended_before: float, limit: int) -> int:
+        """Remove the oldest buildsets that ended before, with all of theirs; returns how many were removed.
+
+        One whose logs are there, or whose reviews are on their way, stays.
+        """
+        ...
+
+    def forget_events(self, after: int, received_before: float, limit: int) -> tuple[int, int | None]:
+        """Of the next events after a number, remove those that are done with and that no buildset came of.
+
+        Returns how many were removed, and after which number to go on, None at the end.
+        """
+        ...
+
+    def shrink_log(self) -> None:
+        """Keep the database's own log small."""
+        ...
+
+
 class Store(Protocol):
     """All state; what happens within one `transaction()` happens wholly or not at all."""
 
@@ -232,6 +281,9 @@ class Store(Protocol):
 
     @property
     def outbox(self) -> Outbox: ...
+
+    @property
+    def retention(self) -> Retention: ...
 
     def transaction(self) -> AbstractContextManager[None]: ...
 

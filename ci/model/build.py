@@ -10,6 +10,13 @@ from ci.model.change import Change
 from ci.model.job import FrozenJob
 from ci.model.node import Node
 
+# The names of files: in an attempt's own folder, and in the one that is published.
+TASK_EVENTS_FILE = "task-events.jsonl"
+RESULT_FILE = "result.json"
+HOLD_FILE = "hold"  # while it is there, an attempt that fails leaves its nodes as they are
+CONSOLE_FILE = "job-output.txt"
+MAX_TASK_EVENTS = 20_000
+
 
 class Result(StrEnum):
     """Zuul's build results."""
@@ -102,7 +109,7 @@ class BuildOutcome:
 
     `result` None asks for another attempt, and `fault` says why. `error` is one line
     that says what broke, "" after a success. `failed_tests` holds the first ones only; `counts` is None without tests.
-    Times in seconds since the epoch.
+    `is_held`: cleanup-run was left out, somebody wants to look at the nodes. Times in seconds since the epoch.
     """
 
     result: Result | None
@@ -112,6 +119,7 @@ class BuildOutcome:
     failed_tests: tuple[FailedTest, ...] = ()
     counts: ResultCounts | None = None
     fault: Fault | None = None
+    is_held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +151,9 @@ class BuildSpec:
 
     `folder` is the build's own folder (removed some time after), `log_folder` the one that is published.
     `site` is the folder that the job's playbook paths are relative to. `nodes` are in the order of the nodeset.
-    `zuul` holds the `zuul.*` variables but for `executor`, which the runner knows.
+    `zuul` holds the `zuul.*` variables but for `executor`, which the runner knows. `uncharged` of the attempts before
+    this one do not count. What the build may use: `disk_limit_mib` for all that it writes here, `memory_limit_mib` for
+    each of its processes here.
     """
 
     build_id: str
@@ -155,6 +165,9 @@ class BuildSpec:
     nodes: tuple[Node, ...]
     private_key: str
     zuul: dict[str, Any] = field(default_factory=dict)
+    uncharged: int = 0
+    disk_limit_mib: int = 2048
+    memory_limit_mib: int = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +176,7 @@ class Build:
 
     `uncharged` of the attempts were not the job's fault and do not count, `losses` of them ended with a lost process;
     `rounds` is how often all attempts were begun again. A waiting build gets no node before `retry_at`.
-    `machines` are those of the latest attempt.
+    `machines` are those of the latest attempt. `logs_removed_at`: since then its logs are no longer there.
     """
 
     id: str
@@ -185,6 +198,7 @@ class Build:
     rounds: int = 0
     retry_at: float = 0.0
     machines: tuple[str, ...] = ()
+    logs_removed_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,4 +203,5 @@ def build_from_row(row: Mapping[str, Any]) -> Build:
         rounds=row["rounds"],
         retry_at=row["retry_at"],
         machines=tuple(json.loads(row["machines"])),
+        logs_removed_at=row["logs_removed_at"],
     )

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BUSY_TIMEOUT_SECONDS = 30.0
+# The write-ahead log is cut back to this size once all of it is in the database.
+LOG_LIMIT_BYTES = 16 << 20
+SHRINK_TIMEOUT_MILLISECONDS = 50
 
 
 class Database:
@@ -39,6 +42,7 @@ class Database:
             connection.execute("pragma journal_mode = wal")
             connection.execute("pragma synchronous = full")
             connection.execute("pragma foreign_keys = on")
+            connection.execute(f"pragma journal_size_limit = {LOG_LIMIT_BYTES}")
             self._local.connection = connection
         return connection
 
@@ -53,10 +57,11 @@ class Database:
             connection.execute("begin immediate")
             try:
                 yield
+                # a full disk shows here, and leaves the transaction open: the next one would join it and never end
+                connection.commit()
             except BaseException:
                 connection.rollback()
                 raise
-            connection.commit()
 
     def execute(self, query: str, **values: Any) -> int:
         """Run a named query that changes rows; returns how many it changed."""
@@ -95,6 +100,20 @@ class Database:
     def data_version(self) -> int:
         """A number that changes when another connection (also another process) has committed."""
         return int(self._connection().execute("pragma data_version").fetchone()[0])
+
+    def shrink_log(self) -> None:
+        """Bring the write-ahead log into the database and cut it back when it is large; holds nobody up."""
+        with _errors_in_one_line(self.path):
+            connection = self._connection()
+            connection.execute("pragma wal_checkpoint(passive)")
+            log = self.path.with_name(f"{self.path.name}-wal")
+            if not log.exists() or log.stat().st_size <= LOG_LIMIT_BYTES:
+                return
+            connection.execute(f"pragma busy_timeout = {SHRINK_TIMEOUT_MILLISECONDS}")
+            try:
+                connection.execute("pragma wal_checkpoint(truncate)")
+            finally:
+                connection.execute(f"pragma busy_timeout = {int(BUSY_TIMEOUT_SECONDS * 1000)}")
 
     def close(self) -> None:
         """Close this thread's connection."""

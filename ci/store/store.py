@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ci.store.buildsets import BuildsetTable
 from ci.store.database import Database
 from ci.store.events import ConnectionTable, EventTable
+from ci.store.retention import Retention
 from ci.store.reviews import ReviewTable
 from ci.store.views import Views
 
@@ -24,6 +25,7 @@ class SqliteStore:
         self.connections = ConnectionTable(self._database)
         self.buildsets = BuildsetTable(self._database)
         self.outbox = ReviewTable(self._database)
+        self.retention = Retention(self._database)
         self.views = Views(self._database)
 
     def transaction(self) -> AbstractContextManager[None]:

@@ -40,7 +40,12 @@ class Views:
     def builds(
         self, *, limit: int = 20, job: str | None = None, change_number: int | None = None
     ) -> tuple[BuildView, ...]:
-        rows = self._database.rows("latest_builds", limit=limit, job=job, change_number=change_number)
+        if change_number is not None:
+            rows = self._database.rows("latest_builds_of_change", limit=limit, job=job, change_number=change_number)
+        elif job is not None:
+            rows = self._database.rows("latest_builds_of_job", limit=limit, job=job)
+        else:
+            rows = self._database.rows("latest_builds", limit=limit)
         return tuple(self._build_view(row) for row in rows)
 
     def build(self, prefix: str) -> BuildView | None:

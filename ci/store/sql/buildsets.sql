@@ -48,7 +48,16 @@ select * from builds where state <> 'ended' order by created_at, rowid
 
 -- name: latest_builds
 select builds.*, buildsets.change, buildsets.pipeline from builds join buildsets on buildsets.id = buildset_id
-where (:job is null or job_name = :job) and (:change_number is null or change_number = :change_number)
+order by builds.created_at desc, builds.rowid desc limit :limit
+
+-- name: latest_builds_of_job
+select builds.*, buildsets.change, buildsets.pipeline from builds join buildsets on buildsets.id = buildset_id
+where job_name = :job order by builds.created_at desc, builds.rowid desc limit :limit
+
+-- name: latest_builds_of_change
+-- Of a change in any Gerrit; `job` null for all.
+select builds.*, buildsets.change, buildsets.pipeline from buildsets join builds on buildsets.id = buildset_id
+where change_number = :change_number and (:job is null or job_name = :job)
 order by builds.created_at desc, builds.rowid desc limit :limit
 
 -- name: add_build

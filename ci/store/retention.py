@@ -1,0 +1,58 @@
+"""Removes what is old from the database: little at a time, so that nobody who writes waits long."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from ci.model.change import Change
+from ci.model.codec import from_json
+from ci.model.views import BuildView
+from ci.store.buildsets import build_from_row
+
+if TYPE_CHECKING:
+    from ci.store.database import Database
+
+TASK_EVENTS_AT_ONCE = 1000
+
+
+class Retention:
+    """Keeps `ci.ports.Retention`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def builds_with_old_logs(self, ended_before: float, limit: int) -> tuple[BuildView, ...]:
+        rows = self._database.rows("builds_with_old_logs", before=ended_before, limit=limit)
+        return tuple(
+            BuildView(build_from_row(row), from_json(Change, str(row["change"])), str(row["pipeline"])) for row in rows
+        )
+
+    def logs_are_removed(self, build_id: str, now: float) -> None:
+        """Remove what the database holds of a build's logs, and mark it: a crash before the mark begins anew."""
+        while self._database.execute("remove_task_events", build_id=build_id, limit=TASK_EVENTS_AT_ONCE):
+            pass
+        self._database.execute("mark_logs_removed", id=build_id, now=now)
+
+    def forget_buildsets(self, ended_before: float, limit: int) -> int:
+        found = self._database.rows("old_buildsets", before=ended_before, limit=limit)
+        for row in found:
+            with self._database.transaction():
+                for what in ("transitions_of", "task_events_of", "reviews_of", "builds_of"):
+                    self._database.execute(f"remove_{what}_buildset", id=row["id"])
+                self._database.execute("remove_buildset", id=row["id"])
+                if row["event_id"] is not None:
+                    self._database.execute("remove_event_of_buildset", id=row["event_id"])
+        return len(found)
+
+    def forget_events(self, after: int, received_before: float, limit: int) -> tuple[int, int | None]:
+        rows = self._database.rows("events_after", after=after, limit=limit)
+        old = [row for row in rows if row["received_at"] < received_before]
+        removed = self._database.execute(
+            "remove_events",
+            ids=json.dumps([row["id"] for row in old if row["state"] == "done" and not row["used"]]),
+        )
+        return removed, old[-1]["id"] if len(old) == limit else None
+
+    def shrink_log(self) -> None:
+        self._database.shrink_log()
