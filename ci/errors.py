@@ -68,6 +68,10 @@ class MergeConflict(CIError):
     """The change cannot be merged onto the tip of its branch."""
 
 
+class Interrupted(CIError):
+    """What was under way is no longer wanted: it was told to stop."""
+
+
 class StaleStateError(CIError):
     """A row was not in the state that a change of state expected: somebody else was quicker."""
 

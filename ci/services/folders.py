@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ci.model.build import HOLD_FILE
+
 if TYPE_CHECKING:
     from ci.model.build import Build
     from ci.model.change import Change
@@ -36,6 +38,10 @@ class Folders:
     def build(self, build: Build) -> Path:
         """The folder of one attempt at a build."""
         return self.state / "builds" / build.id / str(build.attempt)
+
+    def ask_to_hold(self, build: Build) -> None:
+        """Have an attempt that runs leave its nodes as they are when it fails: no cleanup-run, `is_held`."""
+        (self.build(build) / HOLD_FILE).touch()
 
     def build_logs(self, build: Build, change: Change, pipeline: str) -> Path:
         """The published folder of one attempt, in OpenStack's layout: shard/change/patch set/pipeline/job/build.
