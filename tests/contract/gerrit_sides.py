@@ -10,11 +10,11 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from lab.gerrit import Gerrit as LabGerrit
+from lab.tcp_proxy import TcpProxy
 
 from ci.gerrit.adapter import SshGerrit
 from tests.fakes.gerrit import FakeGerrit
 from tests.fakes.gerrit_changes import FakeAccount
-from tests.fakes.tcp_proxy import TcpProxy
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,10 +1,11 @@
-"""A TCP proxy on loopback whose links can be cut and frozen: what networks do to a connection."""
+"""A TCP proxy on loopback whose links can be cut, frozen and slowed: what networks do to a connection."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
 import threading
+import time
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class TcpProxy:
         self.port = int(self._listener.getsockname()[1])
         self._sockets: list[socket.socket] = []
         self.accepted = 0
+        self.delay_seconds = 0.0  # each chunk waits so long: set it to slow the links
 
     def freeze(self) -> None:
         """Let nothing pass any more, while all connections stay open."""
@@ -73,6 +75,8 @@ class TcpProxy:
         with contextlib.suppress(OSError):
             while chunk := source.recv(65536):
                 self._flowing.wait()
+                if self.delay_seconds:
+                    time.sleep(self.delay_seconds)
                 sink.sendall(chunk)
         for end in (source, sink):
             with contextlib.suppress(OSError):
