@@ -135,7 +135,8 @@ def links(site: Site) -> Links:
     """Return where comments point to; raises `CIError` when the address of the pages is left to chance."""
     if site.settings.port == 0 and not site.settings.root_url:
         raise CIError("zuul.conf: port=0 in [powervm-ci] needs root_url too: comments would link to nowhere")
-    return Links(site.settings.public_url, site.settings.ci_page_url or "")
+    settings = site.settings
+    return Links(settings.public_url, settings.ci_page_url or "", settings.recheck_comment)
 
 
 def run_holder() -> str:

@@ -30,7 +30,7 @@ def builds(invocation: Invocation, job: str | None, change_number: int | None, l
     """List builds, newest first: job, change, result, time, where the logs are."""
     from ci import bootstrap  # noqa: PLC0415 - slow to import
     from ci.cli.tables import ago, print_table  # noqa: PLC0415
-    from ci.services.reporting import duration  # noqa: PLC0415
+    from ci.model.duration import duration  # noqa: PLC0415
 
     folders = bootstrap.existing_state_folder(invocation.load_site().settings.state_dir)
     views = bootstrap.open_store(folders).views.builds(limit=limit, job=job, change_number=change_number)

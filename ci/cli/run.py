@@ -114,7 +114,7 @@ def _show(console: Path, place: int) -> int:
 
 
 def _tell(outcome: BuildOutcome, spec: BuildSpec) -> int:
-    from ci.services.reporting import duration  # noqa: PLC0415
+    from ci.model.duration import duration  # noqa: PLC0415
 
     result = outcome.result or "RETRY (the service would try again)"
     click.echo(f"{spec.job.name}: {result} in {duration(outcome.ended_at - outcome.started_at)}")

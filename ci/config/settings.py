@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from ci.config.reading import suggestion
 from ci.errors import Finding
+from ci.model.policy import InfraFailure, InfraPolicy
 
 if TYPE_CHECKING:
     from ci.config.ini_marks import IniSection
@@ -35,9 +36,14 @@ REFUSED_CONNECTION_KEYS = {
 }
 
 
-def setting(description: str, *, default: Any = dataclasses.MISSING, secret: bool = False) -> Any:
-    """Declare a setting with the text that describes it; one without a default must be given."""
-    metadata = {"description": description}
+def setting(
+    description: str, *, default: Any = dataclasses.MISSING, secret: bool = False, written: str | None = None
+) -> Any:
+    """Declare a setting with the text that describes it; one without a default must be given.
+
+    `written` is how its key is told to people, where that is not its name here.
+    """
+    metadata = {"description": description} | ({"written": written} if written else {})
     if default is dataclasses.MISSING:
         return field(metadata=metadata, repr=not secret)
     return field(default=default, metadata=metadata, repr=not secret)
@@ -80,7 +86,20 @@ class Settings:
     tenant_config: Path = setting("tenant file (default: that of [scheduler])", default=Path("jobs/tenant.yaml"))
     nodepool_config: Path = setting("nodepool's file", default=Path("nodepool/nodepool.yaml"))
     log_days: int = setting("days for which logs are kept", default=30)
+    recheck_comment: str = setting("comment that runs the jobs again, as comments tell it", default="recheck")
+    infra_failure: InfraFailure = setting(
+        "what follows when the CI failed and not the patch: `retry` later, `comment` without a vote, or `vote`",
+        default=InfraFailure.RETRY, written="infra-failure",
+    )  # fmt: skip
+    infra_retry_delay: int = setting("seconds until the first of these retries; each later one waits 4 times as long",
+                                     default=300)  # fmt: skip
+    infra_retries: int = setting("how many of these retries a build gets before the comment", default=3)
     gerrits: Mapping[str, GerritSettings] = field(default_factory=dict)
+
+    @property
+    def infra_policy(self) -> InfraPolicy:
+        """What is done when the hardware or the CI failed."""
+        return InfraPolicy(self.infra_failure, float(self.infra_retry_delay), self.infra_retries)
 
     @property
     def public_url(self) -> str:
@@ -90,7 +109,11 @@ class Settings:
 
 def documented_settings(kind: type[Settings | GerritSettings]) -> dict[str, str]:
     """Return the description of each setting that can be written in the file."""
-    return {item.name: item.metadata["description"] for item in dataclasses.fields(kind) if item.metadata}
+    return {
+        item.metadata.get("written", item.name): item.metadata["description"]
+        for item in dataclasses.fields(kind)
+        if item.metadata
+    }
 
 
 def named_gerrits(sections: Mapping[str, IniSection]) -> dict[str, GerritSettings]:
@@ -189,22 +212,27 @@ class SettingsReader:
         return GerritSettings(name=name, known_hosts=known_hosts, **values)
 
     def _fields(self, kind: type[Any], section: IniSection, known: Mapping[str, str]) -> dict[str, Any]:
-        types = {item.name: str(item.type) for item in dataclasses.fields(kind)}
+        fields = {item.name: item for item in dataclasses.fields(kind) if item.metadata}
+        fields |= {item.metadata.get("written", name): item for name, item in list(fields.items())}
         values: dict[str, Any] = {}
         for key, text in section.values.items():
-            if key not in known:
+            if key not in fields:
                 self._unknown(kind, section, key, known)
                 continue
+            place, name = section.value_places[key], fields[key].name
+            if name in values:
+                self._report(section.key_places[key], f"`{key}` is there twice in [{section.name}]", "keep one")
+                continue
             if not text:
-                self._report(section.value_places[key], f"`{key}` is empty", "give it a value or remove the line")
+                self._report(place, f"`{key}` is empty", "give it a value or remove the line")
                 continue
             try:
-                values[key] = _CONVERTERS[types[key].partition(" |")[0]](text)
+                values[name] = _CONVERTERS[str(fields[key].type).partition(" |")[0]](text)
             except ValueError as error:
-                self._report(section.value_places[key], f"`{key}` {error}")
+                self._report(place, f"`{key}` {error}")
                 continue
-            if isinstance(values[key], int) and not _in_range(key, values[key]):
-                self._report(section.value_places[key], f"`{key}` is out of range: {text}")
+            if isinstance(values[name], int) and not _in_range(name, values[name]):
+                self._report(place, f"`{key}` is out of range: {text}")
         return values
 
     def _unknown(self, kind: type[Any], section: IniSection, key: str, known: Mapping[str, str]) -> None:
@@ -258,4 +286,13 @@ def _boolean(text: str) -> bool:
     raise ValueError(message)
 
 
-_CONVERTERS: dict[str, Callable[[str], Any]] = {"str": str, "int": _integer, "bool": _boolean, "Path": Path}
+def _infra_failure(text: str) -> InfraFailure:
+    if text not in set(InfraFailure):
+        message = f"must be {', '.join(list(InfraFailure)[:-1])} or {list(InfraFailure)[-1]}, not {text!r}"
+        raise ValueError(message)
+    return InfraFailure(text)
+
+
+_CONVERTERS: dict[str, Callable[[str], Any]] = {
+    "str": str, "int": _integer, "bool": _boolean, "Path": Path, "InfraFailure": _infra_failure,
+}  # fmt: skip

@@ -213,8 +213,12 @@ class TenantReader:
             self._reader.report(place, f"must be a project's name, not {described(item)}")
             return None
         project = TenantProject(connection, name, self._gerrits[connection].canonical_hostname)
-        if project in self._projects:
+        twin = next((other for other in self._projects if other.canonical_name == project.canonical_name), None)
+        if twin == project:
             self._reader.report(place, f"the project {name} is there twice", "remove one of them")
+        elif twin:
+            message = f"the project {name} of {connection} has the same canonical name as that of {twin.connection}"
+            self._reader.report(place, message, f"set canonical_hostname in [connection {connection}]")
         else:
             self._projects.append(project)
         return project, options, options_place

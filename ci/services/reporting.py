@@ -6,12 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ci.model.build import INFRASTRUCTURE_RESULTS, Build, Buildset, Result
+from ci.model.duration import duration
+from ci.model.policy import SHIPPED_INFRA_POLICY, InfraPolicy
 from ci.model.vote import Review
 
 if TYPE_CHECKING:
     from ci.model.pipeline import Pipeline, Reporter
 
 SHOWN_TESTS = 5
+# What broke in the CI may name its machines and folders: that is for the logs, and the vote says it in these words.
+_FAULTS = {
+    Result.RETRY_LIMIT: "each attempt broke down on the side of the CI",
+    Result.NODE_FAILURE: "the CI has no node to run it on",
+    Result.ERROR: "the CI broke while it ran",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +55,7 @@ def verdict(builds: tuple[Build, ...]) -> Result:
 
 
 def reporters_for(pipeline: Pipeline, result: Result) -> tuple[Reporter, ...]:
-    """Return the pipeline's reporters for a result; a fault of the CI is told without labels (see `result_review`)."""
+    """Return the pipeline's reporters for a result; those for failures also tell of a fault of the CI."""
     if result is Result.MERGE_CONFLICT:
         return pipeline.merge_conflict
     if result is Result.CANCELED:
@@ -55,14 +63,20 @@ def reporters_for(pipeline: Pipeline, result: Result) -> tuple[Reporter, ...]:
     return pipeline.success if result is Result.SUCCESS else pipeline.failure
 
 
-def result_review(pipeline: Pipeline, buildset: Buildset, result: Result, links: Links) -> Review | None:
-    """Return the one review of an ended buildset, None when the pipeline has no reporter for its result."""
+def result_review(
+    pipeline: Pipeline, buildset: Buildset, result: Result, links: Links, policy: InfraPolicy = SHIPPED_INFRA_POLICY
+) -> Review | None:
+    """Return the one review of an ended buildset, None when the pipeline has no reporter for its result.
+
+    A fault of the CI is told without labels, unless the policy is to vote on it all the same.
+    """
     reporter = _own_reporter(reporters_for(pipeline, result), buildset)
     if reporter is None:
         return None
-    labels: dict[str, int] = {} if result in INFRASTRUCTURE_RESULTS else dict(reporter.labels)
+    unvoted = result in INFRASTRUCTURE_RESULTS and not policy.votes
     marker = f"{links.buildset(buildset.id)}\n"
-    return _review(buildset, reporter, labels, _message(pipeline, buildset, result, links), marker)
+    message = _message(pipeline, buildset, result, links, "no vote" if unvoted else "")
+    return _review(buildset, reporter, {} if unvoted else dict(reporter.labels), message, marker)
 
 
 def start_review(pipeline: Pipeline, buildset: Buildset, links: Links) -> Review | None:
@@ -98,8 +112,8 @@ def _review(buildset: Buildset, reporter: Reporter, labels: dict[str, int], mess
     )
 
 
-def _message(pipeline: Pipeline, buildset: Buildset, result: Result, links: Links) -> str:
-    parts = [_head(pipeline, result), links.buildset(buildset.id), _how_to_go_on(links), ""]
+def _message(pipeline: Pipeline, buildset: Buildset, result: Result, links: Links, vote: str) -> str:
+    parts = [_head(pipeline, result, vote), links.buildset(buildset.id), _how_to_go_on(links), ""]
     parts += [_build_line(build, links) for build in buildset.builds]
     for build in buildset.builds:
         parts += _failure_lines(build)
@@ -108,14 +122,14 @@ def _message(pipeline: Pipeline, buildset: Buildset, result: Result, links: Link
     return "\n".join(parts)
 
 
-def _head(pipeline: Pipeline, result: Result) -> str:
+def _head(pipeline: Pipeline, result: Result, vote: str) -> str:
     if result is Result.SUCCESS:
         return _fill(pipeline.messages.success, pipeline)
     if result is Result.MERGE_CONFLICT:
         return _fill(pipeline.messages.merge_conflict, pipeline)
     head = _fill(pipeline.messages.failure, pipeline)
     if result in INFRASTRUCTURE_RESULTS:
-        head += " The CI failed, not the patch: no vote."
+        head += f" The CI failed, not the patch{': ' if vote else ''}{vote}."
     return head
 
 
@@ -136,9 +150,9 @@ def _build_line(build: Build, links: Links) -> str:
 
 
 def _failure_lines(build: Build) -> list[str]:
-    # What broke in the CI may name its machines and folders: that is for the logs.
-    quiet = {Result.SUCCESS, Result.CANCELED, Result.SKIPPED, None, *INFRASTRUCTURE_RESULTS}
-    if build.result in quiet:
+    if build.result in _FAULTS:
+        return ["", f"{build.job.name}: {_FAULTS[build.result]}; this says nothing about the patch"]
+    if build.result in {Result.SUCCESS, Result.CANCELED, Result.SKIPPED, None}:
         return []
     if not build.failed_tests:
         return ["", f"{build.job.name}: {build.error}"] if build.error else []
@@ -151,10 +165,3 @@ def _failure_lines(build: Build) -> list[str]:
         names.append(f"  and {failed - SHOWN_TESTS} more")
     head = f"{build.job.name}: {failed} of {total} tests failed:" if total else f"{build.job.name}: tests failed:"
     return ["", head, *names]
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as Zuul writes them: `1h 02m 03s`, `2m 03s`, `3s`... always with minutes and two digits."""
-    hours, rest = divmod(round(seconds), 3600)
-    minutes, left = divmod(rest, 60)
-    return f"{hours}h {minutes:02}m {left:02}s" if hours else f"{minutes}m {left:02}s"

@@ -9,7 +9,7 @@ from typing import Any
 
 import jinja2
 
-from ci.services.reporting import duration
+from ci.model.duration import duration
 
 LONGEST_LINE = 500
 KIBI = 1024

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ci.model.policy import InfraFailure, InfraPolicy
+
 GERRIT = "[connection gerrit]\ndriver=gerrit\nserver=review.example.org\nuser=ci\nsshkey=key\n"
 
 
@@ -79,6 +81,8 @@ def test_files_that_are_not_on_this_machine_are_warnings(site):
         (GERRIT + "user=b\n", "6:1: `user` is there twice in [connection gerrit] (keep one)"),
         (GERRIT + "port=\n", "6:6: `port` is empty (give it a value or remove the line)"),
         (GERRIT + "[powervm-ci]\ncolour=red\n", "7:1: unknown key `colour` in [powervm-ci]"),
+        (GERRIT + "[powervm-ci]\ninfra-failure=ignore\n", "7:15: `infra-failure` must be retry, comment or vote, not 'ignore'"),
+        (GERRIT + "[powervm-ci]\ninfra_failure=vote\ninfra-failure=vote\n", "8:1: `infra-failure` is there twice in [powervm-ci] (keep one)"),
         (GERRIT + "nonsense\n", "6:1: is neither a [section] nor a line `key = value` (correct it)"),
         ("x=1\n" + GERRIT, "1:1: a line before the first [section] (begin with a section in brackets)"),
         (GERRIT + GERRIT, "6:1: the section [connection gerrit] is there twice (join them)"),
@@ -96,6 +100,17 @@ def test_errors(site, text, expected):
 def test_no_connection_at_all(site):
     site.write("zuul.conf", "[powervm-ci]\nport=1\n")
     assert site.errors() == ["zuul.conf: no Gerrit connection (add a section such as [connection opendev])"]
+
+
+@pytest.mark.parametrize("key", ["infra-failure", "infra_failure"])
+def test_what_follows_a_fault_of_the_ci_may_be_said(site, key):
+    site.write("zuul.conf", f"{GERRIT}[powervm-ci]\n{key}=comment\ninfra_retries=5\ninfra_retry_delay=60\n")
+    assert site.load().settings.infra_policy == InfraPolicy(InfraFailure.COMMENT, 60.0, 5)
+
+
+def test_a_fault_of_the_ci_is_retried_unless_the_site_says_otherwise(site):
+    site.write("zuul.conf", GERRIT)
+    assert site.load().settings.infra_policy == InfraPolicy(InfraFailure.RETRY, 300.0, 3)
 
 
 def test_keys_that_have_no_effect_here_are_accepted(site):

@@ -46,6 +46,15 @@ def test_files_are_read_below_folders_in_order_and_ignored_folders_are_not(site)
     assert loaded.files[3] == "zuul.d/first.yaml"
 
 
+def test_two_connections_must_not_mean_different_projects_by_one_canonical_name(site):
+    site.add("zuul.conf", "[connection two]\ndriver=gerrit\nserver=review.example.org\nport=1\nuser=u\nsshkey=key\n")
+    site.add("jobs/tenant.yaml", "      two:\n        untrusted-projects: [{nova: {include: []}}]\n")
+    assert site.errors()[0].endswith(
+        "the project nova of two has the same canonical name as that of gerrit"
+        " (set canonical_hostname in [connection two])"
+    )
+
+
 def test_a_short_name_of_two_connections_must_be_spelt_out(site):
     site.add("zuul.conf", "[connection two]\ndriver=gerrit\nserver=two.example\nuser=u\nsshkey=key\n")
     site.add("jobs/tenant.yaml", "      two:\n        untrusted-projects: [{nova: {include: []}}]\n")

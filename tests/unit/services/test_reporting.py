@@ -4,7 +4,7 @@ import pytest
 
 from ci.model.build import FailedTest, Result, ResultCounts
 from ci.model.pipeline import Messages, Pipeline, Reporter
-from ci.services.reporting import Links, duration, result_review, start_review, verdict
+from ci.services.reporting import Links, result_review, start_review, verdict
 from tests.fakes.records import buildset, change, ended
 
 LINKS = Links("https://ci.example.org", "https://wiki.example.org/PowerVM_CI", "recheck")
@@ -119,11 +119,3 @@ def test_start_and_result_reviews_can_be_told_apart_in_gerrit():
     assert result.marker in result.message
     assert start.marker not in result.message
     assert result.marker not in start.message + "\n"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0m 00s"), (59.6, "1m 00s"), (62, "1m 02s"), (3723, "1h 02m 03s"), (360000, "100h 00m 00s")],
-)
-def test_duration(seconds, text):
-    assert duration(seconds) == text
