@@ -30,7 +30,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._local = threading.local()
-        self._queries = _load_queries()
+        self._queries = load_queries()
         with _errors_in_one_line(path):
             _migrate(self._connection())
 
@@ -139,7 +139,7 @@ def _errors_in_one_line(path: Path) -> Iterator[None]:
         raise CIError(f"{path}: {error}: not a database of this CI, or damaged") from error
 
 
-def _load_queries() -> dict[str, str]:
+def load_queries() -> dict[str, str]:
     """Read `sql/*.sql`: each query stands below a line `-- name: QUERY`."""
     queries: dict[str, str] = {}
     named = re.compile(r"^-- name: (\w+)$(.*?)(?=^-- name: |\Z)", re.MULTILINE | re.DOTALL)
