@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from ci.ansible import leftovers
+from ci import processes
 from ci.ansible.process import AnsibleRunner
 from ci.errors import CIError
 from ci.gerrit.adapter import SshGerrit
@@ -141,14 +141,14 @@ def links(site: Site) -> Links:
 
 def run_holder() -> str:
     """Return the name under which this process may hold nodes for itself."""
-    return f"{RUN_HOLDER}{os.getpid()}-{leftovers.start_time(os.getpid())}"
+    return f"{RUN_HOLDER}{os.getpid()}-{processes.start_time(os.getpid())}"
 
 
 def give_back_lost_nodes(store: SqliteStore) -> None:
     """Free nodes that a `powervm-ci run` held which was killed."""
     for holder in set(store.views.leases().values()):
         pid, _, started = holder.removeprefix(RUN_HOLDER).partition("-")
-        if holder.startswith(RUN_HOLDER) and str(leftovers.start_time(int(pid))) != started:
+        if holder.startswith(RUN_HOLDER) and str(processes.start_time(int(pid))) != started:
             store.buildsets.give_back_nodes(holder)
 
 
@@ -171,7 +171,7 @@ def build_engine(site: Site, folders: Folders) -> Engine:
     gerrits = {name: gerrit(settings) for name, settings in site.settings.gerrits.items()}
     nodes = StaticNodes(site.nodes)
     where = links(site)
-    scheduler = Scheduler(site.layout, gerrits, store, where, pulse, clock)
+    scheduler = Scheduler(site.layout, gerrits, store, where, pulse, clock, site.settings.infra_policy)
     executor = Executor(
         site_files(site),
         sources(site, folders),

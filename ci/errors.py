@@ -64,6 +64,10 @@ class AuthenticationFailed(Refused):
     """The server refused our key or user name."""
 
 
+# Nothing is said about what was asked for: the way to the other side is broken, and may be mended.
+LINK_FAILURES = (Unavailable, HostKeyMismatch, AuthenticationFailed)
+
+
 class MergeConflict(CIError):
     """The change cannot be merged onto the tip of its branch."""
 

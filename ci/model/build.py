@@ -174,8 +174,8 @@ class BuildSpec:
 class Build:
     """One job of a buildset, with its latest attempt. Times in seconds since the epoch, None while not yet.
 
-    `uncharged` of the attempts were not the job's fault and do not count, `losses` of them ended with a lost process;
-    `rounds` is how often all attempts were begun again. A waiting build gets no node before `retry_at`.
+    `uncharged` of the attempts were not the job's fault and do not count; `rounds` is how often all attempts were begun
+    again, and since then `losses` ended with a lost process. A waiting build gets no node before `retry_at`.
     `machines` are those of the latest attempt. `logs_removed_at`: since then its logs are no longer there.
     """
 

@@ -9,16 +9,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ci.config.layout import Layout
-from ci.model.build import Build, BuildOutcome, Buildset, BuildState, Result
+from ci.model.build import INFRASTRUCTURE_RESULTS, Build, BuildOutcome, Buildset, BuildState, Fault, Result
 from ci.model.change import Change
+from ci.model.duration import duration
 from ci.model.job import FrozenJob, NodeRequest
 from ci.model.node import Node
+from ci.model.policy import SHIPPED_INFRA_POLICY, InfraFailure, InfraPolicy
 from ci.services import triggers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ci.model.event import Event
+
+# Pauses before another attempt, in seconds: the first one, and by how much each is longer than the one before.
+CHARGED_PAUSE, CHARGED_GROWTH = 5.0, 4.0  # such as a broken pre-run: there are only `attempts` of them
+WAIT_PAUSE, WAIT_GROWTH = 10.0, 2.0  # what only a person or time can mend: again and again
+ROUND_GROWTH = 4.0
+LONGEST_PAUSE = 300.0
+LONGEST_ROUND_PAUSE = 6 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +58,14 @@ class StartBuildset:
 
 @dataclass(frozen=True, slots=True)
 class RetryBuild:
-    """Give a build another attempt."""
+    """Give a build another attempt, not before `retry_at` (seconds since the epoch); as `Buildsets.retry` has it."""
 
     build: Build
     reason: str
+    fault: Fault | None = None
+    retry_at: float = 0.0
+    charged: bool = True
+    new_round: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +115,49 @@ def decide(state: State, event: Event, change: Change, now: float) -> Decision:
     return Decision(tuple(actions), tuple(why_not))
 
 
-def decide_attempt(build: Build, outcome: BuildOutcome) -> RetryBuild | EndBuild:
-    """Decide what the end of an attempt means for its build."""
+def decide_attempt(
+    build: Build, outcome: BuildOutcome, now: float, policy: InfraPolicy = SHIPPED_INFRA_POLICY
+) -> RetryBuild | EndBuild:
+    """Decide what the end of an attempt at `now` (seconds since the epoch) means for its build."""
     if build.cancel_reason is not None:
         return EndBuild(build, Result.CANCELED, build.cancel_reason)
     if outcome.result is not None:
-        return EndBuild(build, outcome.result, outcome.error)
-    if build.attempt - build.uncharged < build.job.attempts:
-        return RetryBuild(build, outcome.error)
-    tried = f"given up after {build.attempt} attempt{'s' if build.attempt > 1 else ''}"
-    return EndBuild(build, Result.RETRY_LIMIT, f"{tried}; the last one: {outcome.error}")
+        return decide_end(EndBuild(build, outcome.result, outcome.error), now, policy)
+    if outcome.fault in {Fault.NODE, Fault.SOURCE, Fault.DISK}:
+        # Of the attempts that do not count these are the ones that waited, as far as can be told.
+        waits = max(0, build.uncharged - build.losses - build.rounds * build.job.attempts)
+        retry_at = now + _pause(WAIT_PAUSE, WAIT_GROWTH, waits, LONGEST_PAUSE)
+        return RetryBuild(build, outcome.error, outcome.fault, retry_at, charged=False)
+    if outcome.fault is Fault.LOST and not build.losses:
+        return RetryBuild(build, outcome.error, outcome.fault, now, charged=False)
+    used = build.attempt - build.uncharged
+    if outcome.fault is not Fault.LOST and used < build.job.attempts:
+        retry_at = now + _pause(CHARGED_PAUSE, CHARGED_GROWTH, used - 1, LONGEST_PAUSE)
+        return RetryBuild(build, outcome.error, outcome.fault, retry_at)
+    return decide_end(_given_up(build, outcome, used), now, policy)
+
+
+def _given_up(build: Build, outcome: BuildOutcome, used: int) -> EndBuild:
+    if outcome.fault is Fault.LOST:
+        return EndBuild(build, Result.ERROR, f"lost a second time: {outcome.error}")
+    tried = f"given up after {used} attempt{'s' if used > 1 else ''}; the last one: {outcome.error}"
+    return EndBuild(build, Result.RETRY_LIMIT, tried)
+
+
+def decide_end(end: EndBuild, now: float, policy: InfraPolicy = SHIPPED_INFRA_POLICY) -> RetryBuild | EndBuild:
+    """Decide whether a build ends so, or begins a new round of attempts because it was the CI that failed."""
+    build = end.build
+    retried = policy.on_failure is InfraFailure.RETRY and build.rounds < policy.retries
+    if build.cancel_reason is not None or end.result not in INFRASTRUCTURE_RESULTS or not retried:
+        return end
+    delay_seconds = _pause(policy.retry_delay_seconds, ROUND_GROWTH, build.rounds, LONGEST_ROUND_PAUSE)
+    which = f"retry {build.rounds + 1} of {policy.retries} in {duration(delay_seconds)}"
+    return RetryBuild(build, f"{end.result}, {which}: {end.reason}", None, now + delay_seconds, new_round=True)
+
+
+def _pause(first_seconds: float, growth: float, earlier: int, longest_seconds: float) -> float:
+    """Return a pause that grows with the number of earlier ones."""
+    return float(min(first_seconds * growth ** min(earlier, 30), max(longest_seconds, first_seconds)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +168,19 @@ class Lease:
     nodes: tuple[tuple[NodeRequest, Node], ...]
 
 
-def allocate(open_builds: Iterable[Build], nodes: Sequence[Node], leased: frozenset[str]) -> list[Lease | EndBuild]:
+def allocate(
+    open_builds: Iterable[Build], nodes: Sequence[Node], leased: frozenset[str], now: float
+) -> list[Lease | EndBuild]:
     """Give free nodes to waiting builds, first come first served for each label.
 
-    A build waits until it can have all its nodes at once. One that asks for more nodes of a label than there are in
-    all pools would wait for ever: it ends with NODE_FAILURE.
+    A build waits until it can have all its nodes at once; one in a pause asks for nothing yet. One that asks for more
+    nodes of a label than there are in all pools would wait for ever: it ends with NODE_FAILURE.
     """
     free = [node for node in nodes if node.id not in leased]
     spoken_for: set[str] = set()  # labels that an earlier build waits for
     decided: list[Lease | EndBuild] = []
     for build in open_builds:
-        if build.state is not BuildState.WAITING:
+        if build.state is not BuildState.WAITING or build.retry_at > now:
             continue
         requests = build.job.nodeset.nodes
         if _pick(requests, nodes) is None:
@@ -147,6 +195,12 @@ def allocate(open_builds: Iterable[Build], nodes: Sequence[Node], leased: frozen
         free = [node for node in free if node.id not in taken]
         decided.append(Lease(build, chosen))
     return decided
+
+
+def next_retry_at(open_builds: Iterable[Build], now: float) -> float | None:
+    """Return when the next build that is in a pause at `now` may have nodes, None when there is none."""
+    due = [build.retry_at for build in open_builds if build.state is BuildState.WAITING and build.retry_at > now]
+    return min(due, default=None)
 
 
 def _pick(requests: Sequence[NodeRequest], free: Sequence[Node]) -> tuple[tuple[NodeRequest, Node], ...] | None:

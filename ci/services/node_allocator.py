@@ -25,9 +25,10 @@ class NodeAllocator:
         self._log = get_logger("node_allocator")
 
     def step(self) -> float | None:
-        """Lease what is free to who waits; returns None: nothing is due at a known time."""
-        buildsets = self._store.buildsets
-        decided = decisions.allocate(buildsets.open_builds(), self._provider.nodes(), buildsets.leased_node_ids())
+        """Lease what is free to who waits; returns after how many seconds a build's pause ends, None for none."""
+        buildsets, now = self._store.buildsets, self._clock.now()
+        open_builds = buildsets.open_builds()
+        decided = decisions.allocate(open_builds, self._provider.nodes(), buildsets.leased_node_ids(), now)
         for decision in decided:
             if isinstance(decision, decisions.EndBuild):
                 self._log.error("no such nodes", action="build.node_failure", job=decision.build.job.name,
@@ -38,4 +39,5 @@ class NodeAllocator:
             self._log.info("leased", action="build.leased", build=decision.build.id, job=decision.build.job.name,
                            nodes=",".join(node.id for _, node in decision.nodes))  # fmt: skip
             self._pulse.beat()
-        return None
+        retry_at = decisions.next_retry_at(open_builds, now)
+        return None if retry_at is None else max(0.05, retry_at - now)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from ci.errors import Refused, StaleStateError, Unavailable
+from ci.errors import LINK_FAILURES, Refused, StaleStateError
 from ci.model.build import Build, BuildOutcome, Buildset, BuildsetState, BuildState, Result
 from ci.model.event import EventType
+from ci.model.policy import SHIPPED_INFRA_POLICY, InfraPolicy
 from ci.observability import BUILDS, get_logger
 from ci.services import decisions, reporting, triggers
 from ci.services.loop import for_each
@@ -23,78 +26,121 @@ if TYPE_CHECKING:
     from ci.services.reporting import Links
 
 GERRIT_RETRY_SECONDS = 5.0
+# One change may have trouble of its own; after so many in a row the Gerrit itself is in trouble.
+SILENT_AFTER = 3
 
 
 class Scheduler:
     """Turns events into buildsets and ended builds into verdicts."""
 
     def __init__(
-        self, layout: Layout, gerrits: Mapping[str, Gerrit], store: Store, links: Links, pulse: Pulse, clock: Clock
-    ) -> None:
+        self, layout: Layout, gerrits: Mapping[str, Gerrit], store: Store, links: Links, pulse: Pulse, clock: Clock,
+        policy: InfraPolicy = SHIPPED_INFRA_POLICY,
+    ) -> None:  # fmt: skip
         self._layout = layout
         self._gerrits = gerrits
         self._store = store
         self._links = links
         self._pulse = pulse
         self._clock = clock
+        self._policy = policy
+        self._unanswered = dict.fromkeys(gerrits, 0)  # questions in a row, by connection
+        self._silent_until = dict.fromkeys(gerrits, 0.0)
         self._own_users = {name: gerrit.user for name, gerrit in gerrits.items()}
         self._log = get_logger("scheduler")
 
     def step(self, connection: str) -> float | None:
-        """Act on a connection's events that are due; returns after how many seconds the next one is, None for none."""
-        for_each(lambda due: self._act_on(*due), self._store.events.pending(connection, self._clock.now()))
+        """Act on a connection's events that are due; returns after how many seconds the next one is, None for none.
+
+        A Gerrit that does not answer is left alone for a while, so that its events stay in their order.
+        """
+        now = self._clock.now()
+        if self._silent_until[connection] <= now:
+            self._unanswered[connection] = 0
+            due = self._store.events.pending(connection, now)
+            answers = takewhile(lambda _: self._unanswered[connection] < SILENT_AFTER, due)
+            for_each(lambda one: self._act_on(*one), answers)
         retry_at = self._store.events.next_retry_at(connection)
-        return None if retry_at is None else max(0.05, retry_at - self._clock.now())
+        if retry_at is None:
+            return None
+        return max(0.05, max(retry_at, self._silent_until[connection]) - self._clock.now())
 
     def attempt_ended(self, build: Build, outcome: BuildOutcome) -> None:
         """Write down the end of an attempt at a build and, with the last one of its buildset, verdict and review."""
         now = self._clock.now()
         with self._store.transaction():
             current = self._store.buildsets.build(build.id)
-            if current is None or current.state is BuildState.ENDED:
+            if current is None or current.state is BuildState.ENDED or current.attempt != build.attempt:
                 return
-            build = current  # it may have been canceled since the caller read it
-            decision = decisions.decide_attempt(build, outcome)
-            if isinstance(decision, decisions.RetryBuild):
-                self._store.buildsets.retry(build, decision.reason, now)
-            else:
-                self._store.buildsets.end_build(build, decision.result, outcome, decision.reason, now)
-                self._end_buildset_of(build, now)
-        if isinstance(decision, decisions.EndBuild):
-            BUILDS.labels(build.job.name, decision.result).inc()
-        self._log.info(
-            "attempt ended", action="build.attempt_ended", build=build.id, job=build.job.name, attempt=build.attempt,
-            result=str(outcome.result or "RETRY"), error=outcome.error,
-        )  # fmt: skip
-        self._pulse.beat()
+            # It may have been canceled since the caller read it.
+            decision = decisions.decide_attempt(current, outcome, now, self._policy)
+            self._carry_out(decision, outcome, now)
+        self._tell(decision, str(outcome.fault or outcome.result or ""))
 
-    def refuse(self, decision: decisions.EndBuild) -> None:
-        """End a build that never ran."""
+    def refuse(self, end: decisions.EndBuild) -> None:
+        """End a build that cannot have what it waits for, unless it is to be tried again later."""
         now = self._clock.now()
         with self._store.transaction():
-            self._store.buildsets.end_build(decision.build, decision.result, None, decision.reason, now)
-            self._end_buildset_of(decision.build, now)
-        BUILDS.labels(decision.build.job.name, decision.result).inc()
+            current = self._store.buildsets.build(end.build.id)
+            if current is None or current.state is not BuildState.WAITING:
+                return
+            decision = decisions.decide_end(replace(end, build=current), now, self._policy)
+            self._carry_out(decision, None, now)
+        self._tell(decision, str(end.result))
+
+    def _carry_out(
+        self, decision: decisions.RetryBuild | decisions.EndBuild, outcome: BuildOutcome | None, now: float
+    ) -> None:
+        buildsets, build = self._store.buildsets, decision.build
+        if isinstance(decision, decisions.RetryBuild):
+            buildsets.retry(
+                build, decision.reason, now, fault=decision.fault, retry_at=decision.retry_at,
+                charged=decision.charged, new_round=decision.new_round,
+            )  # fmt: skip
+        else:
+            buildsets.end_build(build, decision.result, outcome, decision.reason, now)
+            self._end_buildset_of(build, now)
+
+    def _tell(self, decision: decisions.RetryBuild | decisions.EndBuild, why: str) -> None:
+        """Log and count what became of an attempt, and wake who waits for it."""
+        build = decision.build
+        log = self._log.bind(build=build.id, job=build.job.name, attempt=build.attempt, reason=decision.reason)
+        if isinstance(decision, decisions.RetryBuild):
+            delay_seconds = round(decision.retry_at - self._clock.now(), 1)
+            log.warning("attempt ended", action="build.retried", why=why, delay_seconds=max(0.0, delay_seconds))
+        else:
+            log.info("attempt ended", action="build.attempt_ended", result=str(decision.result))
+            BUILDS.labels(build.job.name, decision.result).inc()
         self._pulse.beat()
 
     def _act_on(self, event_id: int, event: Event) -> None:
-        gerrit = self._gerrits.get(event.connection)
-        if gerrit is None or event.change is None or not self._may_matter(event):
+        if event.change is None or not self._may_matter(event):
             self._store.events.end(event_id, "nothing to do")
             return
+        change = self._read(event_id, event, event.change)
+        if change is not None:
+            self._apply(event_id, event, change)
+
+    def _read(self, event_id: int, event: Event, told: Change) -> Change | None:
+        """Read the change that an event is about, as it is now; None when it must wait or has come to its end."""
         try:
-            change = gerrit.change(event.change.number, event.change.patchset)
-        except Unavailable as error:
-            self._store.events.postpone(event_id, self._clock.now() + GERRIT_RETRY_SECONDS, str(error))
+            change = self._gerrits[event.connection].change(told.number, told.patchset)
+        except LINK_FAILURES as error:
+            now = self._clock.now()
+            self._unanswered[event.connection] += 1
+            if self._unanswered[event.connection] >= SILENT_AFTER:
+                self._silent_until[event.connection] = now + GERRIT_RETRY_SECONDS
+            self._store.events.postpone(event_id, now + GERRIT_RETRY_SECONDS, str(error))
             self._log.warning("waiting for Gerrit", action="event.postponed", key=event.natural_key, error=str(error))
-            return
+            return None
         except Refused as error:
+            self._unanswered[event.connection] = 0
             if event.type in {EventType.CHANGE_ABANDONED, EventType.PRIVATE_STATE_CHANGED}:
-                change = event.change  # no longer visible to us: what it tells is enough to stop what runs
-            else:
-                self._store.events.end(event_id, str(error))
-                return
-        self._apply(event_id, event, change)
+                return told  # no longer visible to us: what it tells is enough to stop what runs
+            self._store.events.end(event_id, str(error))
+            return None
+        self._unanswered[event.connection] = 0
+        return change
 
     def _may_matter(self, event: Event) -> bool:
         return any(triggers.may_matter(pipeline, event) for pipeline in self._layout.pipelines.values())
@@ -141,7 +187,8 @@ class Scheduler:
         result = reporting.verdict(buildset.builds)
         self._store.buildsets.end(buildset.id, result, "all builds ended", now)
         pipeline = self._layout.pipelines.get(buildset.pipeline)
-        review = reporting.result_review(pipeline, buildset, result, self._links) if pipeline else None
-        if review:
+        if pipeline is None:
+            self._log.warning("no pipeline to report by", action="buildset.unreported", pipeline=buildset.pipeline)
+        elif review := reporting.result_review(pipeline, buildset, result, self._links, self._policy):
             self._store.outbox.add(buildset.id, "result", review, now)
         self._log.info("buildset ended", action="buildset.ended", buildset=buildset.id, result=str(result))

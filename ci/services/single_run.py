@@ -42,7 +42,7 @@ class SingleRun:
         """Return what is to run, with nodes held for `holder`; raises `CIError` when no node is free."""
         build = Build(uuid.uuid4().hex, uuid.uuid4().hex, job, BuildState.WAITING)
         held = self._store.buildsets.leased_node_ids()
-        decided = decisions.allocate([build], self._nodes.nodes(), held)
+        decided = decisions.allocate([build], self._nodes.nodes(), held, self._clock.now())
         if not decided:
             raise CIError(f"no free node for {job.name}: see powervm-ci status")
         if isinstance(decided[0], decisions.EndBuild):

@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 
 from ci.config.site import load_site
-from ci.errors import Refused, Unavailable
-from ci.model.build import BuildOutcome, BuildState, ProcessIdentity, Result
+from ci.errors import AuthenticationFailed, HostKeyMismatch, Refused, Unavailable
+from ci.model.build import BuildOutcome, BuildState, Fault, ProcessIdentity, Result
 from ci.model.change import Account
 from ci.model.event import EventType
+from ci.model.policy import InfraFailure, InfraPolicy
+from ci.services.decisions import EndBuild
 from ci.services.pulse import Pulse
 from ci.services.reporting import Links
-from ci.services.scheduler import GERRIT_RETRY_SECONDS, Scheduler
+from ci.services.scheduler import GERRIT_RETRY_SECONDS, SILENT_AFTER, Scheduler
 from ci.store.store import SqliteStore
 from tests.fakes.ports import ScriptedGerrit, StillClock
 from tests.fakes.records import change, event
@@ -24,11 +26,14 @@ ABOUT = change(connection="opendev")
 class Desk:
     """A scheduler, and what it has led to."""
 
-    def __init__(self, path):
+    def __init__(self, path, policy=None):
         self.store = SqliteStore(path)
         self.gerrit, self.clock = ScriptedGerrit(ABOUT), StillClock()
         links = Links("https://ci.example.org")
-        self.scheduler = Scheduler(SITE.layout, {"opendev": self.gerrit}, self.store, links, Pulse(), self.clock)
+        self.scheduler = Scheduler(
+            SITE.layout, {"opendev": self.gerrit}, self.store, links, Pulse(), self.clock,
+            policy or InfraPolicy(InfraFailure.COMMENT),
+        )  # fmt: skip
         self.serial = 0
 
     def happens(self, event_type=EventType.PATCHSET_CREATED, *, about=None, **values):
@@ -41,10 +46,10 @@ class Desk:
     def running(self):
         return [(s.change.patchset, sorted(b.job.name for b in s.builds)) for s in self.store.buildsets.running()]
 
-    def end(self, result, *, build=None, error=""):
+    def end(self, result, *, build=None, error="", fault=None):
         """End a build (the first open one) as its process would."""
         one = build or self.store.buildsets.open_builds()[0]
-        self.scheduler.attempt_ended(one, BuildOutcome(result, 1.0, 2.0, error))
+        self.scheduler.attempt_ended(one, BuildOutcome(result, 1.0, 2.0, error, fault=fault))
 
     def reviews(self):
         return [due.review for due in self.store.outbox.due("opendev", 1e9)]
@@ -121,8 +126,9 @@ def test_an_old_patch_set_starts_nothing(desk):
     assert desk.running() == []
 
 
-def test_a_gerrit_that_does_not_answer_loses_no_event(desk):
-    desk.gerrit.failure = Unavailable("no route")
+@pytest.mark.parametrize("kind", [Unavailable, HostKeyMismatch, AuthenticationFailed])
+def test_a_gerrit_that_does_not_answer_or_does_not_know_us_loses_no_event(desk, kind):
+    desk.gerrit.failure = kind("no route")
     assert desk.happens() == pytest.approx(GERRIT_RETRY_SECONDS)
     assert desk.running() == []
     desk.gerrit.failure = None
@@ -137,14 +143,137 @@ def test_a_change_that_gerrit_does_not_show_us_ends_the_event(desk):
     assert desk.store.events.pending("opendev", 1e9) == []
 
 
-def test_an_attempt_without_result_is_tried_again_and_then_not_held_against_the_patch(desk):
+def test_a_gerrit_in_trouble_is_left_alone_and_its_events_stay_in_order(desk):
+    desk.gerrit.failure = Unavailable("no route")
+    asked = []
+    desk.gerrit.change = lambda number, patchset: asked.append(patchset) or ScriptedGerrit.change(desk.gerrit, number)
+    for patchset in range(1, 8):
+        desk.store.events.add([event(key=f"p{patchset}", about=replace(ABOUT, patchset=patchset))], 1.0)
+    assert desk.scheduler.step("opendev") == pytest.approx(GERRIT_RETRY_SECONDS)
+    desk.scheduler.step("opendev")
+    assert asked == [1, 2, 3] == list(range(1, SILENT_AFTER + 1))
+    desk.gerrit.failure = None
+    desk.clock.time += GERRIT_RETRY_SECONDS
+    desk.scheduler.step("opendev")
+    assert asked[SILENT_AFTER:] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_one_change_in_trouble_holds_up_no_other(desk):
+    def change(number, patchset):
+        if number == 1:
+            raise Unavailable("garbage")
+        return ABOUT
+
+    desk.gerrit.change = change
+    for number in (1, 2, 1, 2, 1, 1, ABOUT.number):
+        desk.store.events.add([event(key=str(desk.serial), about=replace(ABOUT, number=number))], 1.0)
+        desk.serial += 1
+    desk.scheduler.step("opendev")
+    assert desk.running() == [(2, BOTH)]
+
+
+def test_the_attempts_of_a_job_are_tried_and_then_not_held_against_the_patch(desk):
     desk.happens()
-    for _ in range(5):
-        desk.end(None, error="node unreachable")
+    for _ in range(3):
+        desk.end(None, error="node 10.0.0.7 unreachable", fault=Fault.UNREACHABLE)
     desk.end(Result.SUCCESS)
     (review,) = desk.reviews()
     assert review.labels == {}
     assert "RETRY_LIMIT" in review.message
+    assert "10.0.0.7" not in review.message
+
+
+def test_a_pause_is_kept_and_the_nodes_are_given_back(desk):
+    desk.happens()
+    first = desk.store.buildsets.open_builds()[0]
+    desk.store.buildsets.lease(first, [], 5.0)
+    desk.end(None, build=desk.store.buildsets.build(first.id), error="disk full", fault=Fault.DISK)
+    waiting = desk.store.buildsets.build(first.id)
+    assert (waiting.state, waiting.attempt, waiting.uncharged, waiting.error) == (BuildState.WAITING, 2, 1, "disk full")
+    assert waiting.retry_at == desk.clock.time + 10.0
+
+
+def test_the_end_of_an_attempt_that_is_over_already_changes_nothing(desk):
+    desk.happens()
+    first = desk.store.buildsets.open_builds()[0]
+    desk.end(None, build=first, error="once")
+    desk.end(Result.FAILURE, build=first, error="told again")
+    assert desk.store.buildsets.build(first.id).attempt == 2
+    assert desk.store.buildsets.build(first.id).result is None
+
+
+@pytest.fixture
+def patient(tmp_path):
+    desk = Desk(tmp_path / "ci.db", InfraPolicy(InfraFailure.RETRY, 300.0, 1))
+    yield desk
+    desk.store.close()
+
+
+def test_only_the_build_that_the_ci_failed_runs_again_and_there_is_one_vote(patient):
+    patient.happens()
+    done, failed = patient.store.buildsets.open_builds()
+    patient.end(Result.SUCCESS, build=done)
+    patient.end(Result.ERROR, build=failed, error="the CI broke")
+    assert patient.reviews() == []
+    (again,) = patient.store.buildsets.open_builds()
+    assert (again.id, again.rounds, again.retry_at) == (failed.id, 1, patient.clock.time + 300.0)
+    patient.end(Result.SUCCESS)
+    (review,) = patient.reviews()
+    assert review.labels == {"Verified": 1}
+    assert patient.store.buildsets.build(done.id).attempt == 1
+
+
+def test_what_fails_in_every_round_ends_with_one_comment_and_no_vote(patient):
+    patient.happens()
+    patient.end(Result.SUCCESS)
+    for _ in range(2 * 3):
+        patient.end(None, error="no pre-run")
+    (review,) = patient.reviews()
+    assert review.labels == {}
+    assert "RETRY_LIMIT" in review.message
+    assert 'comment "recheck"' in review.message
+
+
+def test_a_node_that_no_pool_has_is_waited_for_before_it_is_told(patient):
+    patient.happens()
+    patient.end(Result.SUCCESS)
+    for _ in range(2):
+        (build,) = patient.store.buildsets.open_builds()
+        assert build.state is BuildState.WAITING
+        patient.scheduler.refuse(EndBuild(build, Result.NODE_FAILURE, "no pool has it"))
+    (review,) = patient.reviews()
+    assert "NODE_FAILURE" in review.message
+    assert review.labels == {}
+
+
+def test_a_build_that_waits_for_its_next_round_is_canceled_at_once(patient):
+    patient.happens()
+    patient.end(Result.ERROR, error="the CI broke")
+    old = [build.id for build in patient.store.buildsets.open_builds()]
+    patient.happens(about=replace(ABOUT, patchset=3))
+    assert {patient.store.buildsets.build(one).result for one in old} == {Result.CANCELED}
+    assert patient.running() == [(3, BOTH)]
+
+
+def test_a_refusal_that_comes_after_the_cancel_is_too_late(patient):
+    patient.happens()
+    build = patient.store.buildsets.open_builds()[0]
+    patient.happens(EventType.DEQUEUE)
+    patient.scheduler.refuse(EndBuild(build, Result.NODE_FAILURE, "no pool has it"))
+    assert patient.store.buildsets.build(build.id).result is Result.CANCELED
+
+
+def test_a_site_may_vote_on_faults_of_the_ci_all_the_same(tmp_path):
+    desk = Desk(tmp_path / "ci.db", InfraPolicy(InfraFailure.VOTE))
+    desk.happens()
+    for _ in range(2):
+        desk.end(Result.ERROR, error="/var/lib is full")
+    (review,) = desk.reviews()
+    assert review.labels == {"Verified": -1}
+    assert "not the patch" in review.message
+    assert "/var/lib" not in review.message
+    assert "no vote" not in review.message
+    desk.store.close()
 
 
 def test_an_operator_dequeues(desk):

@@ -71,9 +71,10 @@ update builds set state = 'starting', started_at = :now, machines = :machines wh
 update builds set state = 'running', pid = :pid, pid_start_time = :pid_start_time where id = :id and state = 'starting'
 
 -- name: retry_build
--- Attempts that are not charged are counted aside; a new round charges none of the earlier ones.
+-- Attempts that are not charged are counted aside; a new round charges none of the earlier ones and forgets losses.
 update builds set state = 'waiting', attempt = attempt + 1, error = :error, pid = null, pid_start_time = null,
-  started_at = null, retry_at = :retry_at, losses = losses + :lost, rounds = rounds + :new_round,
+  started_at = null, retry_at = :retry_at, rounds = rounds + :new_round,
+  losses = case when :new_round then 0 else losses + :lost end,
   uncharged = case when :new_round then attempt when :charged then uncharged else uncharged + 1 end
 where id = :id and state = :from_state
 
@@ -98,3 +99,8 @@ insert or ignore into task_events (build_id, attempt, position, record) values (
 
 -- name: task_events
 select record from task_events where build_id = :build_id and attempt = :attempt order by position
+
+-- name: tell_wait
+-- An error of the last attempt stays; only a reason to wait gives way to another.
+update builds set error = :reason
+where id = :id and state = 'waiting' and (error = '' or error glob 'waits: *') and error <> :reason

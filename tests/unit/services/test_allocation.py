@@ -1,10 +1,16 @@
 """Who gets which node, and who waits."""
 
 from ci.model.build import BuildState, Result
-from ci.services.decisions import EndBuild, Lease, allocate
+from ci.services import decisions
+from ci.services.decisions import EndBuild, Lease
 from tests.fakes.records import build, job, node
 
 NONE = frozenset()
+NOW = 1000.0
+
+
+def allocate(builds, nodes, leased):
+    return decisions.allocate(builds, nodes, leased, NOW)
 
 
 def leases(decided):
@@ -56,3 +62,17 @@ def test_builds_are_spread_over_machines_before_they_share_one():
 def test_a_job_without_nodes_needs_none():
     decided = allocate([build("b1", of=job(nodes=0))], [], NONE)
     assert leases(decided) == {"b1": ()}
+
+
+def test_a_build_in_a_pause_gets_nothing_and_holds_up_nobody():
+    """Not even when it asks for the very nodes that a later one wants, or for some that no pool has."""
+    waits = [build("b1", retry_at=NOW + 1), build("b2", of=job(label="s390"), retry_at=NOW + 9)]
+    assert leases(allocate([*waits, build("b3")], [node()], NONE)) == {"b3": (node().id,)}
+    assert leases(allocate([build("b1", retry_at=NOW)], [node()], NONE)) == {"b1": (node().id,)}
+
+
+def test_the_end_of_the_first_pause_is_when_to_look_again():
+    waits = [build("b1", retry_at=NOW + 9), build("b2", retry_at=NOW + 4), build("b3", retry_at=NOW - 1)]
+    busy = build("b4", state=BuildState.RUNNING, retry_at=NOW + 1)
+    assert decisions.next_retry_at([*waits, busy], NOW) == NOW + 4
+    assert decisions.next_retry_at([build("b1")], NOW) is None

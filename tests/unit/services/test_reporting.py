@@ -4,6 +4,7 @@ import pytest
 
 from ci.model.build import FailedTest, Result, ResultCounts
 from ci.model.pipeline import Messages, Pipeline, Reporter
+from ci.model.policy import InfraFailure, InfraPolicy
 from ci.services.reporting import Links, result_review, start_review, verdict
 from tests.fakes.records import buildset, change, ended
 
@@ -83,6 +84,29 @@ def test_a_fault_of_the_ci_never_votes(result):
     review = result_review(PIPELINE, buildset(ended("b1", "nova-in-tree", result)), Result(result), LINKS)
     assert review.labels == {}
     assert "not the patch" in review.message
+
+
+@pytest.mark.parametrize("result", ["NODE_FAILURE", "RETRY_LIMIT", "ERROR"])
+def test_a_fault_of_the_ci_names_none_of_its_machines_and_says_how_to_go_on(result):
+    broken = buildset(ended("b1", "nova-in-tree", result, error="10.0.0.7: /var/lib/powervm-ci: no space"))
+    for policy in InfraFailure:
+        review = result_review(PIPELINE, broken, Result(result), LINKS, InfraPolicy(policy))
+        assert review.labels == ({"Verified": -1} if policy is InfraFailure.VOTE else {})
+        assert "10.0.0.7" not in review.message
+        assert "/var" not in review.message
+        assert "nova-in-tree: " in review.message
+        assert "says nothing about the patch" in review.message
+        assert 'To run again, comment "recheck"' in review.message
+
+
+def test_a_fault_beside_a_failure_of_the_patch_is_told_apart():
+    builds = buildset(ended("b1", "a", "FAILURE", error="run: it broke"), ended("b2", "b", "ERROR", error="host7"))
+    links = Links("https://ci.example.org", "", "run-IBM CI")
+    review = result_review(PIPELINE, builds, verdict(builds.builds), links)
+    assert review.labels == {"Verified": -1}
+    assert "a: run: it broke" in review.message
+    assert "b: the CI broke while it ran; this says nothing about the patch" in review.message
+    assert 'comment "run-IBM CI"' in review.message
 
 
 def test_a_canceled_buildset_and_a_merge_conflict_say_nothing():
