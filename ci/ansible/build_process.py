@@ -6,67 +6,127 @@ each tenth of a second here is one before the first task, or before the vote.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
-from dataclasses import asdict
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ci.ansible import leftovers, phases, playbook_run, spec_file, workspace
+from ci.ansible import attempt_files, leftovers, limits, phases, playbook_run, spec_file, workspace
 from ci.ansible.console import ConsoleLog, one_line
-from ci.errors import CIError, DiskFull
-from ci.model.build import BuildOutcome, BuildSpec, Result, TestReport
+from ci.ansible.task_events import TaskEvents
+from ci.errors import CIError
+from ci.model.build import HOLD_FILE, RESULT_FILE, BuildOutcome, BuildSpec, Fault, Result, TestReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ci.ansible.workspace import Workspace
 
-RESULT_FILE = "result.json"
-NO_ROOM = 74  # sysexits' EX_IOERR: the result could not even be written
+NO_ROOM = 74  # sysexits' EX_IOERR: not even the result could be written, or who we are
 MAX_ERROR = 600
+LITTLE_ROOM_BYTES = 8 << 20
 
 
 def main(arguments: list[str]) -> int:
-    """Run the build of a folder; returns the exit status, 0 when the result is written."""
-    folder, test_reader = Path(arguments[0]), arguments[1]
-    cancellation = _listen_for_cancel()
-    started_at = time.time()
+    """Run the build of a folder, or with a third argument only its cleanup-run under that name."""
+    folder, test_reader, *rest = Path(arguments[0]), *arguments[1:]
     try:
-        spec = spec_file.read_spec(folder)
-        outcome = run_build(spec, cancellation, test_reader)
-    except CIError as error:
-        result = None if isinstance(error, DiskFull) else Result.ERROR
-        outcome = BuildOutcome(result, started_at, time.time(), str(error))
-    except OSError as error:
-        outcome = BuildOutcome(None, started_at, time.time(), f"the build's process failed: {error}")
-    leftovers.kill(folder)
-    try:
-        write_atomically(folder / RESULT_FILE, json.dumps(asdict(outcome), ensure_ascii=True))
+        # First of all: a service that died just now finds by it what it has started.
+        name = rest[0] if rest else attempt_files.PROCESS_NAME
+        attempt_files.write_identity(folder / f"{name}.json")
+        limits.be_modest()
+        cancellation = _listen_for_cancel()
+        if rest:
+            clean_up(folder, cancellation)
+        else:
+            outcome = _outcome(folder, test_reader, cancellation)
+            leftovers.kill(folder)
+            attempt_files.write_atomically(folder / RESULT_FILE, json.dumps(asdict(outcome), ensure_ascii=True))
     except OSError as error:
         # Not print: what stays in a buffer would fail once more at exit, and hide the status.
         with suppress(OSError):
-            os.write(1, f"cannot write {folder / RESULT_FILE}: {error.strerror}\n".encode())
-        return NO_ROOM
+            os.write(1, f"cannot write in {folder}: {error.strerror}\n".encode())
+        return NO_ROOM if _is_full(error) else 1
     return 0
+
+
+def _outcome(folder: Path, test_reader: str, cancellation: playbook_run.Cancellation) -> BuildOutcome:
+    started_at = time.time()
+    try:
+        return run_build(spec_file.read_spec(folder), cancellation, test_reader)
+    except CIError as error:
+        return BuildOutcome(Result.ERROR, started_at, time.time(), str(error))
+    except OSError as error:
+        fault, problem = Fault.DISK if _is_full(error) else Fault.LOST, f"the build's process failed: {error}"
+        return BuildOutcome(None, started_at, time.time(), problem, fault=fault)
 
 
 def run_build(spec: BuildSpec, cancellation: playbook_run.Cancellation, test_reader: str) -> BuildOutcome:
     """Run the phases and read the tests; raises CIError when the spec cannot be carried out."""
     started_at = time.time()
     check(spec)
-    place = workspace.lay_out(spec, _ansible_version())
+    folder, report = Path(spec.folder), TestReport()
+
+    def tests_have_failed() -> bool:
+        found = read_tests(test_reader, Path(spec.log_folder))
+        return bool(found.failed_tests or found.problem)
+
+    asked = phases.Asked((folder / HOLD_FILE).exists, tests_have_failed)
+    with _playbooks(spec, cancellation, folder) as context:
+        charged = spec.attempt - spec.uncharged
+        verdict = phases.run_phases(
+            spec.job, charged, lambda *arguments: playbook_run.run_playbooks(context, *arguments), asked
+        )
+        if (folder / "work" / "results.json").exists():
+            context.console.say("zuul_return is not supported: what it returned is ignored")
+        if not verdict.is_canceled:
+            report = read_tests(test_reader, Path(spec.log_folder))
+        outcome = conclude(verdict, report, started_at)
+        if outcome.result not in {Result.SUCCESS, Result.CANCELED} and _has_no_room(context):
+            error = f"no room left in {folder}: {outcome.error}"
+            outcome = replace(outcome, result=None, fault=Fault.DISK, error=one_line(error, MAX_ERROR))
+        told = f"{outcome.result or 'to be retried'} {one_line(outcome.error, MAX_ERROR)}"
+        context.console.say(f"Build ended: {told}".rstrip())
+        if outcome.is_held:
+            context.console.say("The nodes are left as they are: cleanup-run follows when they are given back")
+    return outcome
+
+
+def clean_up(folder: Path, cancellation: playbook_run.Cancellation) -> None:
+    """Run only the cleanup-run of a build, and write down that it has been."""
+    try:
+        spec = spec_file.read_spec(folder)
+        check(spec)
+        with _playbooks(spec, cancellation, attempt_files.cleanup_folder(folder)) as context:
+            context.console.say("The build's own process did not clean up: its cleanup-run follows")
+            phases.clean_up(spec.job, lambda *arguments: playbook_run.run_playbooks(context, *arguments))
+    except CIError as error:
+        os.write(1, f"cannot clean up: {error}\n".encode())
+    (folder / attempt_files.CLEANUP_ENDED_FILE).touch()
+
+
+@contextmanager
+def _playbooks(
+    spec: BuildSpec, cancellation: playbook_run.Cancellation, own: Path
+) -> Iterator[playbook_run.RunContext]:
+    """Lay out what playbooks need in `own`, and clear away at the end what they left running."""
+    place = workspace.lay_out(spec, _ansible_version(), own)
     connections = connect(spec, place)
     try:
-        with ConsoleLog(place.log_folder) as console, place.task_events.open("a", encoding="utf-8") as task_events:
+        with ConsoleLog(place.log_folder) as console, place.task_events.open("a", encoding="utf-8") as file:
+            task_events = TaskEvents(file)
             context = playbook_run.RunContext(
                 folder=place.folder,
+                marker=own,
                 site=Path(spec.site),
                 inventory=place.inventory_file,
                 zuul_file=place.zuul_file,
@@ -74,23 +134,28 @@ def run_build(spec: BuildSpec, cancellation: playbook_run.Cancellation, test_rea
                 console=console,
                 task_events=task_events,
                 cancellation=cancellation,
+                disk_watch=limits.DiskWatch((place.folder, place.log_folder), spec.disk_limit_mib),
+                memory_limit_mib=spec.memory_limit_mib,
             )
-            verdict = phases.run_phases(
-                spec.job, spec.attempt, lambda *arguments: playbook_run.run_playbooks(context, *arguments)
-            )
-            if place.result_data_file.exists():
-                console.say("zuul_return is not supported: what it returned is ignored")
-            report = TestReport() if verdict.is_canceled else read_tests(test_reader, place.log_folder)
-            outcome = conclude(verdict, report, started_at)
-            console.say(
-                f"Build ended: {outcome.result or 'to be retried'} {one_line(outcome.error, MAX_ERROR)}".rstrip()
-            )
+            yield context
+            context.disk_watch.cut_if_needed()
+            task_events.close()
     finally:
         for connection in connections:
             connection.kill()
             connection.wait()
-        workspace.close_connections(place.folder)
-    return outcome
+        leftovers.kill(own)
+        workspace.close_connections(own)
+
+
+def _has_no_room(context: playbook_run.RunContext) -> bool:
+    """Whether a failure may be that of our own disk: what Ansible says of it differs from module to module."""
+    lost = context.console.is_out_of_room or context.task_events.is_out_of_room
+    return lost or shutil.disk_usage(context.folder).free < LITTLE_ROOM_BYTES
+
+
+def _is_full(error: OSError) -> bool:
+    return error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
 def check(spec: BuildSpec) -> None:
@@ -145,22 +210,9 @@ def conclude(verdict: phases.Verdict, report: TestReport, started_at: float) -> 
         error=one_line(error, MAX_ERROR),
         failed_tests=report.failed_tests,
         counts=report.counts,
+        fault=verdict.fault,
+        is_held=verdict.is_held,
     )
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that after a crash it is there whole or not at all."""
-    temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _listen_for_cancel() -> playbook_run.Cancellation:

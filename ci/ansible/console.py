@@ -8,14 +8,13 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
-from ci.errors import DiskFull
+from ci.model.build import CONSOLE_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
     from types import TracebackType
 
-FILE_NAME = "job-output.txt"
 MAX_BYTES = 100 * 1024 * 1024
 MAX_LINE = 10_000
 
@@ -43,15 +42,18 @@ def _visible(match: re.Match[str]) -> str:
 
 
 class ConsoleLog:
-    """Writes lines with their time, each batch at once; full after `MAX_BYTES`, which it says."""
+    """Writes lines with their time, each batch at once; full after `MAX_BYTES`, which it says.
+
+    Lines that find no room on the disk are lost: the build still has to clean up.
+    """
 
     def __init__(self, log_folder: Path, max_bytes: int = MAX_BYTES) -> None:
         # The folder also takes files from the nodes: never follow a link that lies there.
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._file = os.open(log_folder / FILE_NAME, flags, 0o644)
-        self._path = log_folder / FILE_NAME
-        self._left = max_bytes
+        self._file = os.open(log_folder / CONSOLE_FILE, flags, 0o644)
+        self._left = max_bytes - os.fstat(self._file).st_size
         self._is_full = False
+        self.is_out_of_room = False
 
     def __enter__(self) -> Self:
         return self
@@ -77,7 +79,7 @@ class ConsoleLog:
         batch = "".join(f"{stamp} | {clean(line)}\n" for line in lines).encode()
         if len(batch) > self._left:
             self._is_full = True
-            end = batch.rfind(b"\n", 0, self._left) + 1
+            end = batch.rfind(b"\n", 0, max(0, self._left)) + 1
             batch = batch[:end] + f"{stamp} | [the log is cut here: it has reached its largest size]\n".encode()
         self._left -= len(batch)
         self._store(batch)
@@ -88,6 +90,6 @@ class ConsoleLog:
             while view:
                 view = view[os.write(self._file, view) :]
         except OSError as error:
-            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                raise DiskFull(f"no room left for {self._path}") from error
-            raise
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                raise
+            self.is_out_of_room = True

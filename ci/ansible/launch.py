@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import os
+import resource
 import signal
 import sys
 
@@ -16,9 +17,19 @@ def end_with_parent(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
+def limit_memory(mebibytes: int) -> None:
+    """Have the kernel refuse more memory to this process or any that it starts: a task's output is kept in memory."""
+    limit = mebibytes << 20
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    if most != resource.RLIM_INFINITY:
+        limit = min(limit, most)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
 def main() -> None:
-    """Run the command line of ansible-playbook; the first argument is the pid of the parent."""
+    """Run the command line of ansible-playbook; before it come the pid of the parent and the memory limit in MiB."""
     end_with_parent(int(sys.argv.pop(1)))
+    limit_memory(int(sys.argv.pop(1)))
     # Ansible imports some thousand modules, then forks for each task: a collector that walks them all costs a
     # fifth of the start. Its ssh connection is OpenSSH; paramiko would be imported for nothing (0.14 s).
     gc.disable()

@@ -1,4 +1,4 @@
-"""Processes by their identity, and those that a build left behind."""
+"""The processes of a build, also those that it left behind."""
 
 from __future__ import annotations
 
@@ -10,16 +10,6 @@ from pathlib import Path
 # Every process of a build carries its folder in the environment, however far it has forked away.
 MARKER = "CI_BUILD_FOLDER"
 ROUNDS = 5
-
-
-def start_time(pid: int) -> int | None:
-    """Return when a process started, in clock ticks since boot; None when there is no such process."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    # The name before the last ")" may hold anything; the start time is the 20th field after it.
-    return int(stat.rpartition(b")")[2].split()[19])
 
 
 def of_build(folder: Path) -> list[int]:

@@ -12,11 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from ci.ansible import leftovers
 from ci.ansible.console import ConsoleLog, one_line
+from ci.ansible.limits import CHECK_SECONDS, DiskWatch
 from ci.ansible.progress import Progress
+from ci.ansible.task_events import TaskEvents
+from ci.model.build import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +44,8 @@ class Ending(StrEnum):
     CANCELED = "canceled"
     BROKEN = "broken"  # Ansible itself could not run: a syntax error, a missing role, a crash
     KILLED = "killed"  # by somebody else
+    OVER_LIMIT = "over its limit"  # it wrote more than it may
+    NO_ROOM = "no room left here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +67,19 @@ class Cancellation:
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What all processes of one build share."""
+    """What all processes of one build share; `marker` is in the environment of all."""
 
     folder: Path
+    marker: Path
     site: Path
     inventory: Path
     zuul_file: Path
     environment: Mapping[str, str]
     console: ConsoleLog
-    task_events: IO[str]
+    task_events: TaskEvents
     cancellation: Cancellation
+    disk_watch: DiskWatch
+    memory_limit_mib: int
 
 
 def run_playbooks(
@@ -84,7 +92,8 @@ def run_playbooks(
 
 def _arguments(context: RunContext, steps: Sequence[Step], extra: Mapping[str, str]) -> list[str]:
     # Isolated: no PYTHON* variables, and nothing is imported from a folder that holds foreign source.
-    words = [sys.executable, "-I", str(LAUNCHER), str(os.getpid()), "-i", str(context.inventory)]
+    words = [sys.executable, "-I", str(LAUNCHER), str(os.getpid()), str(context.memory_limit_mib)]
+    words += ["-i", str(context.inventory)]
     for name, value in extra.items():
         words += ["-e", f"{name}={value}"]
     return [*words, "-e", f"@{context.zuul_file}", *(str(context.site / step.playbook) for step in steps)]
@@ -98,6 +107,7 @@ class _PlaybookRun:
         self._step_deadline = self._limit_of_step()
         self._kill_at: float | None = None
         self._stopped: Ending | None = None
+        self._why_stopped = ""
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._buffers: dict[str, bytes] = {"events": b"", "output": b""}
 
@@ -163,18 +173,34 @@ class _PlaybookRun:
             return False
         if "wake" in ready:
             selector.unregister(ready["wake"].fd)
-        now = time.monotonic()
         if self._stopped is None:
-            if self._context.cancellation.is_set and self._progress.step.phase != "cleanup-run":
-                self._stop(process, Ending.CANCELED)
-            elif self._patience() == 0.0:
-                self._stop(process, Ending.TIMED_OUT)
-        elif self._kill_at is not None and now >= self._kill_at:
+            ending, reason = self._what_stops_it()
+            if ending:
+                self._stop(process, ending, reason)
+        elif self._kill_at is not None and time.monotonic() >= self._kill_at:
             self._kill(process)
             self._kill_at = None
         return True
 
-    def _patience(self) -> float | None:
+    def _what_stops_it(self) -> tuple[Ending | None, str]:
+        context, phase = self._context, self._progress.step.phase
+        if context.cancellation.is_set and phase != Phase.CLEANUP_RUN:
+            return Ending.CANCELED, ""
+        if self._time_left() == 0.0:
+            return Ending.TIMED_OUT, ""
+        # What comes after run is to end the work on the nodes: for that no log is needed.
+        if phase in {Phase.PRE_RUN, Phase.RUN} and (
+            context.console.is_out_of_room or context.task_events.is_out_of_room
+        ):
+            return Ending.NO_ROOM, str(context.folder)
+        problem = context.disk_watch.problem()
+        return (Ending.OVER_LIMIT, problem) if problem else (None, "")
+
+    def _patience(self) -> float:
+        left = self._time_left()
+        return CHECK_SECONDS if left is None else min(left, CHECK_SECONDS)
+
+    def _time_left(self) -> float | None:
         moments = [self._kill_at] if self._stopped else [self._deadline, self._step_deadline]
         nearest = min((moment for moment in moments if moment is not None), default=None)
         return None if nearest is None else max(0.0, nearest - time.monotonic())
@@ -183,16 +209,17 @@ class _PlaybookRun:
         limit = self._progress.step.limit_seconds
         return None if limit is None else time.monotonic() + limit
 
-    def _stop(self, process: subprocess.Popen[bytes], why: Ending) -> None:
-        self._stopped = why
-        self._context.console.say(f"{self._progress.step} is being stopped: {why}")
+    def _stop(self, process: subprocess.Popen[bytes], ending: Ending, reason: str) -> None:
+        self._stopped = ending
+        self._why_stopped = f"{ending}: {reason}" if reason else str(ending)
+        self._context.console.say(f"{self._progress.step} is being stopped: {self._why_stopped}")
         self._kill_at = time.monotonic() + GRACE_SECONDS
         process.terminate()
 
     def _kill(self, process: subprocess.Popen[bytes]) -> None:
         # Ansible's workers and what they start have sessions of their own: a process group does not reach them.
         process.kill()
-        leftovers.kill(self._context.folder)
+        leftovers.kill(self._context.marker)
 
     def _read(self, name: str, descriptor: int) -> bool | None:
         """Read what is there; None at the end of the pipe, False when there is nothing now."""
@@ -222,8 +249,10 @@ class _PlaybookRun:
         index = max(progress.index, 0)
         step = progress.steps[index]
         if self._stopped is not None:
-            leftovers.kill(self._context.folder)
-            return RunEnd(self._stopped, index, f"{step}: {self._stopped}")
+            leftovers.kill(self._context.marker)
+            if self._stopped is Ending.OVER_LIMIT:
+                self._context.disk_watch.cut()
+            return RunEnd(self._stopped, index, f"{step}: {self._why_stopped}")
         if status == 0 and progress.is_ended and index == len(progress.steps) - 1:
             return RunEnd(Ending.SUCCESS, index)
         if status < 0:

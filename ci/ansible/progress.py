@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import TYPE_CHECKING, Any
 
 from ci.ansible.console import ConsoleLog, clean, one_line
+from ci.ansible.task_events import TaskEvents
 from ci.model.build import Phase
 
 MAX_NAME = 300
@@ -39,7 +40,7 @@ class Progress:
 
     steps: tuple[Step, ...]
     console: ConsoleLog
-    task_events: IO[str]
+    task_events: TaskEvents
     index: int = -1
     is_ended: bool = False
     has_failed_hosts: bool = False
@@ -136,8 +137,7 @@ class Progress:
             "seconds": round(max(0.0, float(event["ended"]) - float(event["started"])), 3),
             "message": one_line(str(event["message"])),
         }
-        self.task_events.write(json.dumps(row, ensure_ascii=False) + "\n")
-        self.task_events.flush()
+        self.task_events.add(row)
 
 
 def _cause(message: str) -> str:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import socket
-import subprocess
 import sys
-import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ci import ssh_sockets
 from ci.ansible import inventory
 from ci.ansible.leftovers import MARKER
+from ci.model.build import TASK_EVENTS_FILE
 
 if TYPE_CHECKING:
     from ci.model.build import BuildSpec
@@ -28,11 +26,15 @@ CONTROL_PERSIST_SECONDS = 600
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """Where everything of a build lies; `control` holds the sockets of persistent ssh connections."""
+    """Where everything of a build lies; `control` holds the sockets of persistent ssh connections.
+
+    `own` is what this process of the build has for itself: `folder`, or a folder in it for a mere cleanup.
+    """
 
     folder: Path
     log_folder: Path
     control: Path
+    own: Path
 
     @property
     def work(self) -> Path:
@@ -40,11 +42,11 @@ class Workspace:
 
     @property
     def ansible(self) -> Path:
-        return self.folder / "ansible"
+        return self.own / "ansible"
 
     @property
     def temporary(self) -> Path:
-        return self.folder / "tmp"
+        return self.own / "tmp"
 
     @property
     def inventory_file(self) -> Path:
@@ -65,14 +67,13 @@ class Workspace:
 
     @property
     def task_events(self) -> Path:
-        return self.folder / "task-events.jsonl"
+        return self.folder / TASK_EVENTS_FILE
 
 
-def lay_out(spec: BuildSpec, ansible_version: str) -> Workspace:
+def lay_out(spec: BuildSpec, ansible_version: str, own: Path) -> Workspace:
     """Make the folders and write what ansible-playbook reads."""
-    # A socket's path may be 107 bytes long, and a state folder's may be longer.
-    control = Path(tempfile.mkdtemp(prefix="ci-", dir="/tmp"))  # made with mode 0700 under a fresh name
-    workspace = Workspace(Path(spec.folder), Path(spec.log_folder), control)
+    control = ssh_sockets.make()
+    workspace = Workspace(Path(spec.folder), Path(spec.log_folder), control, own)
     for folder in (workspace.work / "src", workspace.temporary, workspace.ansible / "home", workspace.log_folder):
         folder.mkdir(parents=True, exist_ok=True)
     workspace.known_hosts.write_text(inventory.known_hosts(spec), encoding="utf-8")
@@ -86,18 +87,12 @@ def lay_out(spec: BuildSpec, ansible_version: str) -> Workspace:
     return workspace
 
 
-def close_connections(folder: Path) -> None:
+def close_connections(own: Path) -> None:
     """Close a build's shared ssh connections, which no environment tells (ssh writes its title over it)."""
-    link = folder / "ansible" / "control"
+    link = own / "ansible" / "control"
     if not link.is_symlink():
         return
-    control = link.readlink()
-    quiet = subprocess.DEVNULL
-    for socket_path in sorted(control.glob("*")):
-        arguments = ["ssh", "-F", "none", "-O", "exit", "-o", f'ControlPath="{socket_path}"', "--", "any"]
-        with suppress(subprocess.TimeoutExpired):
-            subprocess.run(arguments, check=False, stdin=quiet, stdout=quiet, stderr=quiet, timeout=5)
-    shutil.rmtree(control, ignore_errors=True)
+    ssh_sockets.close(link.readlink())
     link.unlink(missing_ok=True)
 
 
@@ -146,7 +141,7 @@ def environment(spec: BuildSpec, workspace: Workspace) -> dict[str, str]:
         "LC_ALL": "C.UTF-8",
         "TMP": str(workspace.temporary),
         "TMPDIR": str(workspace.temporary),
-        MARKER: str(workspace.folder),
+        MARKER: str(workspace.own),
         # A role may push the source with git from here: it needs the key and the host keys that Ansible has.
         "GIT_SSH_COMMAND": shlex.join(ssh_command(spec, workspace)),
         "GIT_SSH_VARIANT": "ssh",

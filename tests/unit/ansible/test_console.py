@@ -7,7 +7,6 @@ import pytest
 
 from ci.ansible import console
 from ci.ansible.console import ConsoleLog, clean, one_line
-from ci.errors import DiskFull
 
 
 def test_lines_have_their_time_and_host(tmp_path):
@@ -64,11 +63,22 @@ def test_a_link_in_the_place_of_the_log_is_not_followed(tmp_path):
     assert (tmp_path / "victim").read_text() == "precious"
 
 
-def test_a_full_disk_is_told_apart(tmp_path, monkeypatch):
+def test_lines_that_find_no_room_are_lost_and_that_is_known(tmp_path, monkeypatch):
     with ConsoleLog(tmp_path) as log:
         real = os.open("/dev/full", os.O_WRONLY)
         write = os.write
         monkeypatch.setattr(console.os, "write", lambda _file, content: write(real, content))
-        with pytest.raises(DiskFull, match="no room left for"):
-            log.say("x")
+        assert not log.is_out_of_room
+        log.say("x")
         os.close(real)
+    assert log.is_out_of_room
+
+
+def test_what_a_later_process_appends_counts_with_what_is_there(tmp_path):
+    for _ in range(2):
+        with ConsoleLog(tmp_path, max_bytes=1000) as log:
+            for _ in range(10):
+                log.say("x" * 30)
+    text = (tmp_path / "job-output.txt").read_text()
+    assert text.count("the log is cut here") == 1
+    assert len(text) < 1200

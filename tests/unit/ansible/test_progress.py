@@ -7,6 +7,7 @@ import pytest
 
 from ci.ansible.console import ConsoleLog
 from ci.ansible.progress import Progress, Step
+from ci.ansible.task_events import TaskEvents
 from ci.model.build import Phase
 
 STEPS = (Step(Phase.PRE_RUN, "same.yaml"), Step(Phase.RUN, "same.yaml"))
@@ -15,7 +16,7 @@ STEPS = (Step(Phase.PRE_RUN, "same.yaml"), Step(Phase.RUN, "same.yaml"))
 @pytest.fixture
 def progress(tmp_path):
     with ConsoleLog(tmp_path) as console:
-        yield Progress(STEPS, console, io.StringIO())
+        yield Progress(STEPS, console, TaskEvents(io.StringIO()))
 
 
 def send(progress, kind, **fields):
@@ -28,7 +29,7 @@ def result(progress, status, **fields):
 
 
 def rows(progress):
-    return [json.loads(line) for line in progress.task_events.getvalue().splitlines()]
+    return [json.loads(line) for line in progress.task_events._file.getvalue().splitlines()]
 
 
 def test_the_order_tells_two_runs_of_one_playbook_apart(progress):
