@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -14,9 +14,19 @@ if TYPE_CHECKING:
     from ci.model.change import Change
     from ci.model.connection import ConnectionState
     from ci.model.event import Event
+    from ci.model.hold import Autohold, Hold
     from ci.model.job import NodeRequest
-    from ci.model.node import Node
-    from ci.model.views import BuildView, ConnectionView, FailureElsewhere, ReviewView, StepView
+    from ci.model.node import Condition, Node
+    from ci.model.views import (
+        BuildView,
+        ConnectionView,
+        DroppedReviewView,
+        FailureElsewhere,
+        NodeView,
+        ReviewView,
+        StepView,
+        WaitingView,
+    )
     from ci.model.vote import DueReview, Review, ReviewReceipt
 
 
@@ -118,6 +128,49 @@ class NodeProvider(Protocol):
         ...
 
 
+class NodeProber(Protocol):
+    """Looks whether a machine is fit for a build."""
+
+    def problem(self, node: Node) -> str:
+        """What is wrong with the node, as one printable line; "" when nothing is.
+
+        Raises `CIError` when it could not be looked at for a reason that is not the node's.
+        """
+        ...
+
+
+class Remains(Protocol):
+    """What builds and services that are gone leave behind outside of their folders."""
+
+    def in_use(self, folder: Path) -> bool:
+        """Whether a process of the attempt in this folder is alive."""
+        ...
+
+    def release(self, folder: Path) -> None:
+        """End what the attempt in this folder left behind elsewhere: shared ssh connections, their sockets."""
+        ...
+
+    def sweep(self) -> int:
+        """Remove what dead services left in temporary folders; returns how much."""
+        ...
+
+
+class SourceKeeper(Protocol):
+    """Keeps the mirrors small."""
+
+    def tidy(self, open_buildset_ids: Collection[str], may_go_on: Callable[[], bool]) -> bool:
+        """Remove what only ended buildsets needed, and pack, for as long as we may; False when there is more to do."""
+        ...
+
+
+class Room(Protocol):
+    """Whether there is room for more builds."""
+
+    def shortage(self) -> str:
+        """One line that says what is too full; "" when builds may be taken."""
+        ...
+
+
 class Clock(Protocol):
     """The time, so that tests and the simulator can have their own."""
 
@@ -194,6 +247,14 @@ class Buildsets(Protocol):
 
     def leased_node_ids(self) -> frozenset[str]: ...
 
+    def lost_holders(self) -> tuple[str, ...]:
+        """Who has nodes and is no `run-...`, no build that is open and no hold: what must not be."""
+        ...
+
+    def tell_wait(self, build: Build, reason: str) -> None:
+        """Say why a waiting build waits; "" when it does no more than wait for its turn."""
+        ...
+
     def nodes_of_build(self, build_id: str) -> tuple[Node, ...]: ...
 
     def run(self, build: Build, process: ProcessIdentity, now: float) -> None:
@@ -217,6 +278,78 @@ class Buildsets(Protocol):
     def ask_to_cancel(self, build: Build, reason: str) -> None: ...
 
     def add_task_events(self, build: Build, records: Iterable[str]) -> None: ...
+
+
+class NodeConditions(Protocol):
+    """How the machines have done; one that nothing is known of is ready."""
+
+    def all(self) -> dict[str, Condition]:
+        """What is known, by machine."""
+        ...
+
+    def failed(self, machine: str, reason: str, now: float, *, is_ill: bool, build_id: str = "") -> Condition:
+        """Count a failure: a pause that grows, and with the third in a row the machine is set aside.
+
+        `is_ill`: a health check found it. Otherwise it was lost under a build, and of one build that counts once: a
+        patch that brings machines down must not put one aside alone.
+        """
+        ...
+
+    def worked(self, machine: str, now: float) -> None:
+        """A build has come to its end there: earlier failures no longer count."""
+        ...
+
+    def recovered(self, machine: str, now: float) -> None:
+        """Set aside as ill -> ready, on probation: one more failure sets it aside again."""
+        ...
+
+    def drain(self, machine: str, reason: str, now: float) -> None:
+        """Any state -> draining: what runs there goes on, nothing new comes."""
+        ...
+
+    def enable(self, machine: str, now: float) -> None:
+        """Any state -> ready, without failures."""
+        ...
+
+
+class Holds(Protocol):
+    """Autoholds, and the nodes that are kept by them."""
+
+    def request(self, autohold: Autohold, now: float) -> int:
+        """Ask that nodes be kept; returns the request's id."""
+        ...
+
+    def requests(self) -> tuple[Autohold, ...]: ...
+
+    def withdraw(self, autohold_id: int, now: float) -> bool:
+        """Delete a request and let go of what it keeps, after clean-up; False when there is no such request."""
+        ...
+
+    def matching(self, build: Build) -> Autohold | None:
+        """The request that a failed build would be kept for: one for its change before one for all."""
+        ...
+
+    def keep(self, build: Build, now: float) -> Hold:
+        """Move the build's leases to a hold; without a matching request it ends at once, after clean-up."""
+        ...
+
+    def held(self) -> tuple[Hold, ...]: ...
+
+    def ending(self, now: float) -> tuple[Hold, ...]:
+        """Those whose clean-up is due, or was begun."""
+        ...
+
+    def next_expiry_at(self) -> float | None: ...
+
+    def nodes(self, hold: Hold) -> tuple[Node, ...]: ...
+
+    def release(self, hold: Hold, now: float) -> None:
+        """Held -> releasing; no change when it is that already."""
+        ...
+
+    def free(self, hold: Hold, note: str, now: float) -> None:
+        """Releasing -> gone: the nodes are free."""
+        ...
 
 
 class Outbox(Protocol):
@@ -280,6 +413,12 @@ class Store(Protocol):
     def buildsets(self) -> Buildsets: ...
 
     @property
+    def nodes(self) -> NodeConditions: ...
+
+    @property
+    def holds(self) -> Holds: ...
+
+    @property
     def outbox(self) -> Outbox: ...
 
     @property
@@ -307,6 +446,10 @@ class Views(Protocol):
         """The ids of the builds that have nodes, by node id."""
         ...
 
+    def nodes(self, places: Sequence[Node]) -> tuple[NodeView, ...]:
+        """How these places are doing and who has them, in the same order."""
+        ...
+
     def builds(
         self, *, limit: int = 20, job: str | None = None, change_number: int | None = None
     ) -> tuple[BuildView, ...]:
@@ -324,6 +467,18 @@ class Views(Protocol):
     def steps(self, noun_id: str) -> tuple[StepView, ...]: ...
 
     def reviews(self, buildset_id: str) -> tuple[ReviewView, ...]: ...
+
+    def waiting(self) -> tuple[WaitingView, ...]:
+        """What waits for each Gerrit, also for one that zuul.conf no longer names; those for which something does."""
+        ...
+
+    def reviews_open(self) -> tuple[WaitingView, ...]:
+        """Of `waiting`, the Gerrits for which reviews wait."""
+        ...
+
+    def reviews_dropped(self, limit: int = 20) -> tuple[DroppedReviewView, ...]:
+        """The latest reviews that ended without being posted, newest first."""
+        ...
 
     def failures_elsewhere(
         self, view: BuildView, tests: Sequence[str], limit: int = 20

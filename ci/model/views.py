@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from ci.model.build import Build
 from ci.model.change import Change
+from ci.model.node import Node, NodeState
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,34 @@ class ReviewView:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingView:
+    """What waits for one Gerrit: events to act on and reviews to post.
+
+    `reviews_since` is when the oldest of these was written (None where there is none), `note` what was last said of it.
+    """
+
+    connection: str
+    events: int
+    reviews: int
+    reviews_since: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedReviewView:
+    """A review that ended without being posted, when (seconds since the epoch) and why."""
+
+    buildset_id: str
+    kind: str
+    connection: str
+    number: int
+    patchset: int
+    reason: str
+    at: float
+    labels: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class FailureElsewhere:
     """A failure of one test in a build of some other change; `ended_at` in seconds since the epoch."""
 
@@ -60,3 +89,24 @@ class FailureElsewhere:
     job: str
     change: Change
     ended_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """A place for builds, how its machine does, and who has it: a build, `run-...`, `hold-...`, or nobody ("").
+
+    `since` is when the machine came into its state, None where nothing ever happened to it; it takes no build before
+    `retry_at`. `held_build` and `held_reason` are set where the node is kept for a person, till `expires_at` or (None)
+    until it is deleted. Times in seconds since the epoch.
+    """
+
+    node: Node
+    state: NodeState
+    failures: int = 0
+    reason: str = ""
+    since: float | None = None
+    retry_at: float = 0.0
+    holder: str = ""
+    held_build: str = ""
+    held_reason: str = ""
+    expires_at: float | None = None

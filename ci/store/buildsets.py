@@ -116,6 +116,12 @@ class BuildsetTable:
     def leased_node_ids(self) -> frozenset[str]:
         return frozenset(row["node_id"] for row in self._database.rows("leases"))
 
+    def lost_holders(self) -> tuple[str, ...]:
+        return tuple(row["holder"] for row in self._database.rows("lost_holders"))
+
+    def tell_wait(self, build: Build, reason: str) -> None:
+        self._database.execute("tell_wait", id=build.id, reason=f"waits: {reason}" if reason else "")
+
     def nodes_of_build(self, build_id: str) -> tuple[Node, ...]:
         rows = self._database.rows("leases_of_build", holder=build_id)
         return tuple(from_json(Node, row["node"]) for row in rows)

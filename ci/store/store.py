@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from ci.store.buildsets import BuildsetTable
 from ci.store.database import Database
 from ci.store.events import ConnectionTable, EventTable
+from ci.store.holds import HoldTable
+from ci.store.nodes import NodeTable
 from ci.store.retention import Retention
 from ci.store.reviews import ReviewTable
 from ci.store.views import Views
@@ -24,6 +26,8 @@ class SqliteStore:
         self.events = EventTable(self._database)
         self.connections = ConnectionTable(self._database)
         self.buildsets = BuildsetTable(self._database)
+        self.nodes = NodeTable(self._database)
+        self.holds = HoldTable(self._database)
         self.outbox = ReviewTable(self._database)
         self.retention = Retention(self._database)
         self.views = Views(self._database)

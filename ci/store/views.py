@@ -7,14 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 from ci.model.change import Change
 from ci.model.codec import from_json
-from ci.model.views import BuildView, ConnectionView, FailureElsewhere, ReviewView, StepView
+from ci.model.hold import HOLDER
+from ci.model.node import Condition
+from ci.model.views import (
+    BuildView,
+    ConnectionView,
+    DroppedReviewView,
+    FailureElsewhere,
+    NodeView,
+    ReviewView,
+    StepView,
+    WaitingView,
+)
 from ci.model.vote import Review
 from ci.store.buildsets import build_from_row
+from ci.store.nodes import condition_from_row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ci.model.build import Build
+    from ci.model.node import Node
     from ci.store.database import Database
 
 SEARCHED_BUILDS = 200
@@ -36,6 +49,27 @@ class Views:
     def leases(self) -> dict[str, str]:
         """The ids of the builds that have nodes, by node id."""
         return {row["node_id"]: row["holder"] for row in self._database.rows("leases")}
+
+    def nodes(self, places: Sequence[Node]) -> tuple[NodeView, ...]:
+        """How these places are doing and who has them."""
+        conditions = {row["machine"]: condition_from_row(row) for row in self._database.rows("conditions")}
+        holders = self.leases()
+        holds = {f"{HOLDER}{row['id']}": row for row in self._database.rows("holds")}
+        found = []
+        for node in places:
+            known = conditions.get(node.machine)
+            one = known or Condition(node.machine)
+            holder = holders.get(node.id, "")
+            hold = holds.get(holder)
+            found.append(
+                NodeView(
+                    node=node, state=one.state, failures=one.failures, reason=one.reason,
+                    since=known.since if known else None, retry_at=one.retry_at, holder=holder,
+                    held_build=hold["build_id"] if hold else "", held_reason=hold["reason"] if hold else "",
+                    expires_at=hold["expires_at"] if hold else None,
+                )
+            )  # fmt: skip
+        return tuple(found)
 
     def builds(
         self, *, limit: int = 20, job: str | None = None, change_number: int | None = None
@@ -67,6 +101,22 @@ class Views:
         rows = self._database.rows("reviews_of_buildset", buildset_id=buildset_id)
         return tuple(_review_view(row) for row in rows)
 
+    def waiting(self) -> tuple[WaitingView, ...]:
+        events = {row["connection"]: row["n"] for row in self._database.rows("waiting_events")}
+        reviews = {row["connection"]: row for row in self._database.rows("open_reviews")}
+        found = []
+        for connection in sorted(events.keys() | reviews.keys()):
+            one = reviews.get(connection)
+            count, since, note = (one["count"], one["since"], one["note"]) if one else (0, None, "")
+            found.append(WaitingView(connection, events.get(connection, 0), count, since, note))
+        return tuple(found)
+
+    def reviews_open(self) -> tuple[WaitingView, ...]:
+        return tuple(one for one in self.waiting() if one.reviews)
+
+    def reviews_dropped(self, limit: int = 20) -> tuple[DroppedReviewView, ...]:
+        return tuple(_dropped_view(row) for row in self._database.rows("dropped_reviews", limit=limit))
+
     def failures_elsewhere(
         self, view: BuildView, tests: Sequence[str], limit: int = 20
     ) -> tuple[FailureElsewhere, ...]:
@@ -91,6 +141,14 @@ class Views:
 
     def _build_view(self, row: Mapping[str, object]) -> BuildView:
         return BuildView(build_from_row(row), from_json(Change, str(row["change"])), str(row["pipeline"]))
+
+
+def _dropped_view(row: Mapping[str, Any]) -> DroppedReviewView:
+    review = from_json(Review, row["record"])
+    return DroppedReviewView(
+        row["buildset_id"], row["kind"], row["connection"], review.number, review.patchset, row["note"], row["at"],
+        review.labels,
+    )  # fmt: skip
 
 
 def _review_view(row: Mapping[str, Any]) -> ReviewView:
