@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ci.model.build import Build, BuildOutcome, Buildset, BuildSpec, Fault, PreparedProject, ProcessIdentity, Result
     from ci.model.change import Change
     from ci.model.connection import ConnectionState
-    from ci.model.event import Event
+    from ci.model.event import Event, Missed
     from ci.model.hold import Autohold, Hold
     from ci.model.job import NodeRequest
     from ci.model.node import Condition, Node
@@ -55,6 +55,14 @@ class Gerrit(Protocol):
 
     def change(self, number: int, patchset: int | None = None) -> Change:
         """Read a change as it is now, with the files of the asked-for patch set (the current one when None)."""
+        ...
+
+    def newest_update(self, projects: Sequence[str]) -> int:
+        """Gerrit's own time in seconds of the last update of any change of the projects, 0 for none."""
+        ...
+
+    def missed(self, since: int, projects: Sequence[str]) -> Missed:
+        """What has happened in the projects since that second of Gerrit's own time (that second included)."""
         ...
 
     def post_review(self, review: Review) -> ReviewReceipt:
@@ -146,12 +154,8 @@ class Remains(Protocol):
         """Whether a process of the attempt in this folder is alive."""
         ...
 
-    def release(self, folder: Path) -> None:
-        """End what the attempt in this folder left behind elsewhere: shared ssh connections, their sockets."""
-        ...
-
     def sweep(self) -> int:
-        """Remove what dead services left in temporary folders; returns how much."""
+        """Remove what processes that are gone left in temporary folders; returns how many folders."""
         ...
 
 
@@ -182,8 +186,11 @@ class Clock(Protocol):
 class EventLog(Protocol):
     """Events, each committed under its natural key before anything acts on it."""
 
-    def add(self, events: Sequence[Event], now: float) -> int:
-        """Keep events, all or none; returns how many were not known already."""
+    def add(self, events: Sequence[Event], now: float, *, outcome: str = "") -> int:
+        """Keep events, all or none; returns how many were not known already.
+
+        With an `outcome` they are only kept: nothing is to be done any more.
+        """
         ...
 
     def pending(self, connection: str, now: float, limit: int = 100) -> list[tuple[int, Event]]:
@@ -251,8 +258,11 @@ class Buildsets(Protocol):
         """Who has nodes and is no `run-...`, no build that is open and no hold: what must not be."""
         ...
 
-    def tell_wait(self, build: Build, reason: str) -> None:
-        """Say why a waiting build waits; "" when it does no more than wait for its turn."""
+    def tell_wait(self, build: Build, reason: str) -> bool:
+        """Say why a waiting build waits, "" when it does no more than wait for its turn; returns whether that is new.
+
+        It is told as the build's error, and never in place of the error of its last attempt.
+        """
         ...
 
     def nodes_of_build(self, build_id: str) -> tuple[Node, ...]: ...

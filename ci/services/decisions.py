@@ -203,6 +203,11 @@ def next_retry_at(open_builds: Iterable[Build], now: float) -> float | None:
     return min(due, default=None)
 
 
+def lacks_nodes(build: Build, nodes: Sequence[Node]) -> bool:
+    """Whether a build could not have all its nodes even if all of these were free."""
+    return _pick(build.job.nodeset.nodes, nodes) is None
+
+
 def _pick(requests: Sequence[NodeRequest], free: Sequence[Node]) -> tuple[tuple[NodeRequest, Node], ...] | None:
     """Find a node for each request; of several the one on the machine with the most free places, to spread load."""
     chosen: list[tuple[NodeRequest, Node]] = []

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ci.model.build import BuildState
 from ci.observability import get_logger
-from ci.services import decisions
+from ci.services import availability, decisions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ci.model.build import Build
     from ci.ports import Clock, NodeProvider, Store
     from ci.services.pulse import Pulse
     from ci.services.scheduler import Scheduler
@@ -25,19 +29,48 @@ class NodeAllocator:
         self._log = get_logger("node_allocator")
 
     def step(self) -> float | None:
-        """Lease what is free to who waits; returns after how many seconds a build's pause ends, None for none."""
-        buildsets, now = self._store.buildsets, self._clock.now()
-        open_builds = buildsets.open_builds()
-        decided = decisions.allocate(open_builds, self._provider.nodes(), buildsets.leased_node_ids(), now)
+        """Lease what is free to who waits; returns after how many seconds a pause ends, None for none."""
+        now = self._clock.now()
+        waiting = [build for build in self._store.buildsets.open_builds() if build.state is BuildState.WAITING]
+        if not waiting:
+            return None
+        # One transaction: a machine that a person has drained, or a command has taken, is never given away after that.
+        with self._store.transaction():
+            decided = self._decide(waiting, now)
+            for decision in decided:
+                if isinstance(decision, decisions.EndBuild):
+                    self._scheduler.refuse(decision)
+                else:
+                    self._store.buildsets.lease(decision.build, decision.nodes, now)
         for decision in decided:
-            if isinstance(decision, decisions.EndBuild):
-                self._log.error("no such nodes", action="build.node_failure", job=decision.build.job.name,
-                                reason=decision.reason)  # fmt: skip
-                self._scheduler.refuse(decision)
-                continue
-            buildsets.lease(decision.build, decision.nodes, self._clock.now())
-            self._log.info("leased", action="build.leased", build=decision.build.id, job=decision.build.job.name,
-                           nodes=",".join(node.id for _, node in decision.nodes))  # fmt: skip
+            self._tell(decision)
+        if decided:
             self._pulse.beat()
-        retry_at = decisions.next_retry_at(open_builds, now)
-        return None if retry_at is None else max(0.05, retry_at - now)
+        return self._look_again_in(waiting, now)
+
+    def _decide(self, waiting: Sequence[Build], now: float) -> list[decisions.Lease | decisions.EndBuild]:
+        nodes, conditions = self._provider.nodes(), self._store.nodes.all()
+        taken = self._store.buildsets.leased_node_ids() | availability.closed_places(nodes, conditions, now)
+        decided = decisions.allocate(waiting, nodes, taken, now)
+        served = {decision.build.id for decision in decided}
+        for build in waiting:
+            if build.id not in served:
+                self._say_why(build, availability.why_closed(build, nodes, conditions))
+        return decided
+
+    def _say_why(self, build: Build, reason: str) -> None:
+        if build.error != (f"waits: {reason}" if reason else "") and self._store.buildsets.tell_wait(build, reason):
+            self._log.warning("waiting", action="build.waits", build=build.id, reason=reason or "for its turn")
+
+    def _look_again_in(self, waiting: Sequence[Build], now: float) -> float | None:
+        opening_at = availability.next_opening_at(self._provider.nodes(), self._store.nodes.all(), now)
+        due = [at for at in (decisions.next_retry_at(waiting, now), opening_at) if at is not None]
+        return max(0.05, min(due) - now) if due else None
+
+    def _tell(self, decision: decisions.Lease | decisions.EndBuild) -> None:
+        build = decision.build
+        if isinstance(decision, decisions.EndBuild):
+            self._log.error("no such nodes", action="build.node_failure", job=build.job.name, reason=decision.reason)
+            return
+        self._log.info("leased", action="build.leased", build=build.id, job=build.job.name,
+                       nodes=",".join(node.id for _, node in decision.nodes))  # fmt: skip

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ci.errors import CIError
 from ci.model.build import Build, BuildOutcome, BuildSpec, BuildState, ProcessIdentity
-from ci.services import decisions
+from ci.services import availability, decisions
 from ci.services.zuul_variables import Run, zuul_variables
 
 if TYPE_CHECKING:
@@ -41,14 +41,21 @@ class SingleRun:
     def prepare(self, job: FrozenJob, change: Change, holder: str) -> BuildSpec:
         """Return what is to run, with nodes held for `holder`; raises `CIError` when no node is free."""
         build = Build(uuid.uuid4().hex, uuid.uuid4().hex, job, BuildState.WAITING)
-        held = self._store.buildsets.leased_node_ids()
-        decided = decisions.allocate([build], self._nodes.nodes(), held, self._clock.now())
+        with self._store.transaction():
+            lease = self._lease(build)
+            self._store.buildsets.hold_nodes(holder, lease.nodes, self._clock.now())
+        return self._spec(build, change, tuple(node for _, node in lease.nodes))
+
+    def _lease(self, build: Build) -> decisions.Lease:
+        now, nodes, conditions = self._clock.now(), self._nodes.nodes(), self._store.nodes.all()
+        taken = self._store.buildsets.leased_node_ids() | availability.closed_places(nodes, conditions, now)
+        decided = decisions.allocate([build], nodes, taken, now)
         if not decided:
-            raise CIError(f"no free node for {job.name}: see powervm-ci status")
+            why = availability.why_closed(build, nodes, conditions) or "all are in use or in a pause"
+            raise CIError(f"no free node for {build.job.name}: {why}: see powervm-ci nodes")
         if isinstance(decided[0], decisions.EndBuild):
             raise CIError(decided[0].reason)
-        self._store.buildsets.hold_nodes(holder, decided[0].nodes, self._clock.now())
-        return self._spec(build, change, tuple(node for _, node in decided[0].nodes))
+        return decided[0]
 
     def _spec(self, build: Build, change: Change, nodes: tuple[Node, ...]) -> BuildSpec:
         folder = self._folders.build(build)

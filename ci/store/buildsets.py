@@ -119,8 +119,9 @@ class BuildsetTable:
     def lost_holders(self) -> tuple[str, ...]:
         return tuple(row["holder"] for row in self._database.rows("lost_holders"))
 
-    def tell_wait(self, build: Build, reason: str) -> None:
-        self._database.execute("tell_wait", id=build.id, reason=f"waits: {reason}" if reason else "")
+    def tell_wait(self, build: Build, reason: str) -> bool:
+        told = f"waits: {reason}" if reason else ""
+        return self._database.execute("tell_wait", id=build.id, reason=told) == 1
 
     def nodes_of_build(self, build_id: str) -> tuple[Node, ...]:
         rows = self._database.rows("leases_of_build", holder=build_id)
