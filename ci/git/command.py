@@ -6,19 +6,22 @@ import os
 import re
 import signal
 import subprocess
+import time
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
 
-from ci.errors import AuthenticationFailed, CIError, DiskFull, HostKeyMismatch, Refused, Unavailable
+from ci.errors import AuthenticationFailed, CIError, DiskFull, HostKeyMismatch, Interrupted, Refused, Unavailable
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 MINIMUM_VERSION = (2, 38)
 LOCAL_TIMEOUT_SECONDS = 120.0
 MAX_MESSAGE = 300
+INTERRUPT_CHECK_SECONDS = 0.5
 
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -68,22 +71,26 @@ def git(
     timeout_seconds: float = LOCAL_TIMEOUT_SECONDS,
     accepted: Sequence[int] = (0,),
     about: str = "",
+    given: str | None = None,
+    interrupt: threading.Event | None = None,
 ) -> tuple[int, str]:
-    """Run git in a folder; returns its exit status and its output. `about` says what it is for in an error.
+    """Run git in a folder, `given` as its input; returns its exit status and its output.
 
-    Raises Unavailable, DiskFull, Refused and its kinds, or GitFailed.
+    `about` says what it is for in an error.
+
+    Raises Unavailable, DiskFull, Refused and its kinds, GitFailed, or Interrupted soon after `interrupt` was set.
     """
     process = subprocess.Popen(
         ["git", "-c", "safe.directory=*", "-c", "gc.auto=0", "-c", "protocol.version=2", *arguments],
         cwd=cwd,
         env={**ENVIRONMENT, **(environment or {})},
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
     try:
-        output, errors = process.communicate(timeout=timeout_seconds)
+        output, errors = _communicate(process, given, timeout_seconds, interrupt)
     except subprocess.TimeoutExpired:
         raise Unavailable(f"{about}: git {_verb(arguments)} did not end in {timeout_seconds:.0f} s") from None
     finally:
@@ -95,6 +102,23 @@ def git(
     if process.returncode not in accepted:
         raise _failure(about or f"git {_verb(arguments)}", process.returncode, errors.decode(errors="replace"))
     return process.returncode, output.decode(errors="surrogateescape")
+
+
+def _communicate(
+    process: subprocess.Popen[bytes], given: str | None, timeout_seconds: float, interrupt: threading.Event | None
+) -> tuple[bytes, bytes]:
+    content = None if given is None else given.encode()
+    give_up_at = time.monotonic() + timeout_seconds
+    while True:
+        left = give_up_at - time.monotonic()
+        patience = left if interrupt is None else min(left, INTERRUPT_CHECK_SECONDS)
+        try:
+            return process.communicate(content, timeout=max(0.0, patience))
+        except subprocess.TimeoutExpired:
+            if interrupt is not None and interrupt.is_set():
+                raise Interrupted("git was told to stop") from None
+            if time.monotonic() >= give_up_at:
+                raise
 
 
 @cache

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from ci.errors import CIError, DiskFull, MergeConflict, Unavailable
+from ci.errors import CIError, DiskFull, Interrupted, MergeConflict, Unavailable
 from ci.git import names
 from ci.git.command import LOCAL_TIMEOUT_SECONDS, GitFailed, git
 from ci.observability import get_logger
@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 FETCH_TIMEOUT_SECONDS = 1800.0
 LS_REMOTE_TIMEOUT_SECONDS = 60.0
+LOCK_CHECK_SECONDS = 0.5
 MAX_CONFLICTS_NAMED = 10
 MAX_PATH_SHOWN = 120
 # ssh was given the connection of an earlier one that was just breaking down.
@@ -51,12 +52,19 @@ class Mirror:
     environment: Mapping[str, str]
     _thread_lock: threading.RLock = field(default_factory=threading.RLock)
     _depth: int = 0
+    _interrupt: threading.Event | None = None
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other threads and other processes off this mirror; may be nested."""
-        with self._thread_lock:
-            lock = self._lock_file() if self._depth == 0 else None
+    def locked(self, interrupt: threading.Event | None = None) -> Iterator[None]:
+        """Keep other threads and other processes off this mirror; may be nested.
+
+        `interrupt` ends the wait for it, and all that git does in it, with Interrupted.
+        """
+        wait_for(self._thread_lock, interrupt)
+        try:
+            lock = self._lock_file(interrupt) if self._depth == 0 else None
+            if lock is not None:
+                self._interrupt = interrupt
             self._depth += 1
             try:
                 yield
@@ -64,10 +72,12 @@ class Mirror:
                 self._depth -= 1
                 if lock is not None:
                     os.close(lock)
+        finally:
+            self._thread_lock.release()
 
-    def healed(self, work: Callable[[], T]) -> T:
+    def healed(self, work: Callable[[], T], interrupt: threading.Event | None = None) -> T:
         """Return what `work` does with this mirror, which is made anew, once, when it proves to be damaged."""
-        with self.locked():
+        with self.locked(interrupt):
             try:
                 return work()
             except GitFailed as error:
@@ -94,14 +104,14 @@ class Mirror:
 
     def branches(self) -> dict[str, str]:
         """Return the tip of each branch as last fetched."""
-        _, output = self._git(["for-each-ref", "--format=%(objectname) %(refname)", "refs/heads/"])
+        _, output = self.git(["for-each-ref", "--format=%(objectname) %(refname)", "refs/heads/"])
         pairs = (line.split(" ", 1) for line in output.splitlines())
         return {name.removeprefix("refs/heads/"): commit for commit, name in pairs}
 
     def default_branch(self) -> str:
         """Ask the server which branch its HEAD is."""
         arguments = ["ls-remote", "--symref", "--", self.url, "HEAD"]
-        _, output = self._git(arguments, LS_REMOTE_TIMEOUT_SECONDS, self.environment)
+        _, output = self.git(arguments, LS_REMOTE_TIMEOUT_SECONDS, self.environment)
         for line in output.splitlines():
             if line.startswith("ref: refs/heads/") and line.endswith("\tHEAD"):
                 return names.branch(line.removeprefix("ref: refs/heads/").removesuffix("\tHEAD"))
@@ -112,7 +122,7 @@ class Mirror:
 
         Fast-forwards where it can, as Zuul's merge mode does. Raises MergeConflict with the files' names.
         """
-        status, output = self._git(["merge-base", tip, revision], accepted=(0, 1))
+        status, output = self.git(["merge-base", tip, revision], accepted=(0, 1))
         base = output.strip()
         if status == 1:
             raise MergeConflict(f"{subject} has no history in common with its branch")
@@ -121,15 +131,15 @@ class Mirror:
         if base == tip:
             return revision
         tree = self._merged_tree(tip, revision, subject)
-        _, date = self._git(["show", "--no-patch", "--format=%ct +0000", revision])
+        _, date = self.git(["show", "--no-patch", "--format=%ct +0000", revision])
         dates = {"GIT_AUTHOR_DATE": date.strip(), "GIT_COMMITTER_DATE": date.strip()}
         arguments = ["commit-tree", tree, "-p", tip, "-p", revision, "-m", f"Merge {subject}"]
-        _, commit = self._git(arguments, environment={**IDENTITY, **dates})
+        _, commit = self.git(arguments, environment={**IDENTITY, **dates})
         return names.revision(commit.strip())
 
     def _merged_tree(self, tip: str, revision: str, subject: str) -> str:
         arguments = ["merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", tip, revision]
-        status, output = self._git(arguments, accepted=(0, CONFLICT_STATUS))
+        status, output = self.git(arguments, accepted=(0, CONFLICT_STATUS))
         tree, *files = output.split("\0")
         if status != CONFLICT_STATUS:
             return names.revision(tree.strip())
@@ -138,13 +148,20 @@ class Mirror:
         more = f" and {len(conflicts) - MAX_CONFLICTS_NAMED} more" if len(conflicts) > MAX_CONFLICTS_NAMED else ""
         raise MergeConflict(f"{subject} does not merge: conflicts in {named}{more}")
 
-    def _lock_file(self) -> int:
+    def _lock_file(self, interrupt: threading.Event | None) -> int:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             lock = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            fcntl.flock(lock, fcntl.LOCK_EX)
         except OSError as error:
-            raise _storage_error(self.path, error) from error
+            raise storage_error(self.path, error) from error
+        try:
+            _lock(lock, interrupt)
+        except OSError as error:
+            os.close(lock)
+            raise storage_error(self.path, error) from error
+        except Interrupted:
+            os.close(lock)
+            raise
         return lock
 
     def _create(self) -> None:
@@ -154,7 +171,7 @@ class Mirror:
             git(["init", "--quiet", "--bare", "--template=", "--", str(temporary)], cwd=self.path.parent)
             temporary.rename(self.path)
         except OSError as error:
-            raise _storage_error(self.path, error) from error
+            raise storage_error(self.path, error) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
@@ -168,15 +185,17 @@ class Mirror:
         # Objects are not checked one by one (fetch.fsckObjects): old OpenStack history does not pass, and nothing is
         # ever checked out of a mirror.
         options = ["--quiet", "--prune", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"]
-        self._git(["fetch", *options, "--", self.url, *refspecs], FETCH_TIMEOUT_SECONDS, self.environment)
+        self.git(["fetch", *options, "--", self.url, *refspecs], FETCH_TIMEOUT_SECONDS, self.environment)
 
-    def _git(
+    def git(
         self,
         arguments: Sequence[str],
         timeout_seconds: float = LOCAL_TIMEOUT_SECONDS,
         environment: Mapping[str, str] | None = None,
         accepted: Sequence[int] = (0,),
+        given: str | None = None,
     ) -> tuple[int, str]:
+        """Run git in this mirror; see `ci.git.command.git`."""
         # Named, not discovered: from a damaged mirror git would go up to a repository around it.
         variables = {**(environment or {}), "GIT_DIR": str(self.path)}
         about = self.url if environment is self.environment else ""
@@ -187,10 +206,33 @@ class Mirror:
             timeout_seconds=timeout_seconds,
             accepted=accepted,
             about=about,
+            given=given,
+            interrupt=self._interrupt if self._depth else None,
         )
 
 
-def _storage_error(path: Path, error: OSError) -> CIError:
+def wait_for(lock: threading.Lock | threading.RLock, interrupt: threading.Event | None) -> None:
+    """Acquire a lock; raises Interrupted soon after `interrupt` was set."""
+    while not lock.acquire(timeout=-1 if interrupt is None else LOCK_CHECK_SECONDS):
+        if interrupt is not None and interrupt.is_set():
+            raise Interrupted("the wait for a mirror was ended")
+
+
+def _lock(file: int, interrupt: threading.Event | None) -> None:
+    """Wait for the lock of a file, which another process has while it fetches."""
+    if interrupt is None:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        return
+    while True:
+        with suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        if interrupt.wait(LOCK_CHECK_SECONDS):
+            raise Interrupted("the wait for a mirror was ended")
+
+
+def storage_error(path: Path, error: OSError) -> CIError:
+    """Return what stands for an error of a file system."""
     kind = DiskFull if error.errno in {errno.ENOSPC, errno.EDQUOT} else CIError
     return kind(f"cannot write {path}: {error.strerror}")
 

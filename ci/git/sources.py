@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import shlex
-import shutil
-import subprocess
-import tempfile
 import threading
 import weakref
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from ci import ssh_sockets
 from ci.errors import Refused
-from ci.git import names
+from ci.git import fixed, names
 from ci.git.checkout import lay_out
-from ci.git.command import ENVIRONMENT, check_version
-from ci.git.mirror import Mirror
+from ci.git.command import check_version
+from ci.git.mirror import Mirror, wait_for
 from ci.model.build import PreparedProject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from ci.config.settings import GerritSettings
     from ci.model.change import Change
@@ -55,34 +52,36 @@ class GitSources:
         self._fixed: dict[_Key, Source] = {}
         self._turns: dict[_Key, threading.Lock] = {}
         self._default_branches: dict[Path, str] = {}
-        # A socket's path may be 107 bytes long, and a state folder's may be longer.
-        self._sockets = Path(tempfile.mkdtemp(prefix="ci-git-", dir="/tmp"))
-        self._close = weakref.finalize(self, _disconnect, self._sockets)
+        self._sockets = ssh_sockets.make()
+        self._close = weakref.finalize(self, ssh_sockets.close, self._sockets)
 
     def prepare(
-        self, change: Change, required_projects: Sequence[str], folder: Path, *, buildset_id: str
-    ) -> tuple[PreparedProject, ...]:
+        self, change: Change, required_projects: Sequence[str], folder: Path, *, buildset_id: str,
+        interrupt: threading.Event | None = None,
+    ) -> tuple[PreparedProject, ...]:  # fmt: skip
         """Fetch, merge and lay out; see the port."""
-        sources = self.resolve(change, required_projects, buildset_id=buildset_id)
+        sources = self.resolve(change, required_projects, buildset_id=buildset_id, interrupt=interrupt)
         return self.lay_out(sources, folder)
 
     def resolve(
-        self, change: Change, required_projects: Sequence[str] = (), *, buildset_id: str = ""
-    ) -> tuple[Source, ...]:
+        self, change: Change, required_projects: Sequence[str] = (), *, buildset_id: str = "",
+        interrupt: threading.Event | None = None,
+    ) -> tuple[Source, ...]:  # fmt: skip
         """Fetch the change and its branch, merge them, and fix the commit of each project.
 
-        For the same buildset each project's commit stays the same while the service runs, also for several threads at
-        once: all its builds, retries too, test the same, whatever else they require. Without a buildset it is fixed
-        anew each time. Raises MergeConflict, Unavailable, Refused.
+        For the same buildset each project's commit stays the same, also for several threads at once and over restarts:
+        all its builds, retries too, test the same, whatever else they require. Without a buildset it is fixed anew each
+        time. Raises MergeConflict, Unavailable, Refused, or Interrupted soon after `interrupt` was set.
         """
         own = (buildset_id, change.connection, change.project, change.revision)
-        sources = [self._once(own, lambda: self._merged(change))]
+        sources = [self._once(own, lambda: self._merged(change, buildset_id, interrupt), interrupt)]
         for required in required_projects:
             connection, name = self._located(change.connection, required)
             if (connection, name) != (change.connection, change.project):
                 branch = names.branch(change.branch)
                 key = (buildset_id, connection, name, branch)
-                sources.append(self._once(key, partial(self._required, connection, name, branch)))
+                make = partial(self._required, connection, name, branch, buildset_id, interrupt)
+                sources.append(self._once(key, make, interrupt))
         return tuple(sources)
 
     def lay_out(self, sources: Sequence[Source], folder: Path) -> tuple[PreparedProject, ...]:
@@ -97,19 +96,32 @@ class GitSources:
         """Close the shared ssh connections; the end of the program does so too."""
         self._close()
 
-    def _once(self, key: _Key, make: Callable[[], Source]) -> Source:
+    def tidy(self, open_buildset_ids: Collection[str], may_go_on: Callable[[], bool]) -> bool:
+        """Let go of what only ended buildsets needed, and pack; False when there is more to do."""
+        for path in sorted(self._folder.glob("*/*.git")):
+            mirror = self._mirrors.get(path) or Mirror(path, path.name, {})
+            fixed.forget(mirror, open_buildset_ids)
+            fixed.pack(mirror)
+            if not may_go_on():
+                return False
+        return True
+
+    def _once(self, key: _Key, make: Callable[[], Source], interrupt: threading.Event | None) -> Source:
         """Return what was fixed under the key, or fix it while others wait for it; an error fixes nothing."""
         if not key[0]:
             return make()
         with self._lock:
             turn = self._turns.setdefault(key, threading.Lock())
-        with turn:
+        wait_for(turn, interrupt)
+        try:
             source = self._fixed.get(key)
             if source is None:
                 try:
                     source = self._fixed[key] = make()
                 finally:
                     self._forget_oldest()
+        finally:
+            turn.release()
         return source
 
     def _forget_oldest(self) -> None:
@@ -119,39 +131,51 @@ class GitSources:
                 del self._turns[oldest]
                 self._fixed.pop(oldest, None)
 
-    def _merged(self, change: Change) -> Source:
+    def _merged(self, change: Change, buildset_id: str, interrupt: threading.Event | None) -> Source:
         check_version()
         branch, revision = names.branch(change.branch), names.revision(change.revision)
         ref, mirror = names.change_ref(change.ref), self._mirror(change.connection, change.project)
 
         def fetch_and_merge() -> tuple[dict[str, str], str]:
+            known = fixed.read(mirror, buildset_id)
+            if known:
+                return mirror.branches(), known[1]
             mirror.fetch(ref)
             branches = mirror.branches()
             if branch not in branches:
                 raise Refused(f"{change.project} has no branch {branch}")
             subject = f"change {change.number},{change.patchset} into {branch}"
-            return branches, mirror.merge(branches[branch], revision, subject)
+            commit = mirror.merge(branches[branch], revision, subject)
+            fixed.write(mirror, buildset_id, branch, commit)
+            return branches, commit
 
-        branches, commit = mirror.healed(fetch_and_merge)
+        branches, commit = mirror.healed(fetch_and_merge, interrupt)
         settings = self._settings(change.connection)
         project = PreparedProject(change.project, settings.canonical_hostname, branch, commit)
         return Source(project, mirror.path, branches)
 
-    def _required(self, connection: str, name: str, branch: str) -> Source:
+    def _required(
+        self, connection: str, name: str, branch: str, buildset_id: str, interrupt: threading.Event | None
+    ) -> Source:
         mirror = self._mirror(connection, name)
 
-        def fetch() -> dict[str, str]:
+        def fetch() -> tuple[dict[str, str], str, str]:
+            known = fixed.read(mirror, buildset_id)
+            if known:
+                return mirror.branches(), *known
             mirror.fetch()
-            return mirror.branches()
+            branches, found = mirror.branches(), branch
+            if found not in branches:
+                found = self._default_branches.get(mirror.path) or mirror.default_branch()
+                self._default_branches[mirror.path] = found
+            if found not in branches:
+                raise Refused(f"{name} has no branch {found}")
+            fixed.write(mirror, buildset_id, found, branches[found])
+            return branches, found, branches[found]
 
-        branches = mirror.healed(fetch)
-        if branch not in branches:
-            branch = self._default_branches.get(mirror.path) or mirror.default_branch()
-            self._default_branches[mirror.path] = branch
-        if branch not in branches:
-            raise Refused(f"{name} has no branch {branch}")
+        branches, checkout, commit = mirror.healed(fetch, interrupt)
         settings = self._settings(connection)
-        project = PreparedProject(name, settings.canonical_hostname, branch, branches[branch], required=True)
+        project = PreparedProject(name, settings.canonical_hostname, checkout, commit, required=True)
         return Source(project, mirror.path, branches)
 
     def _located(self, connection: str, name: str) -> tuple[str, str]:
@@ -193,12 +217,3 @@ class GitSources:
             "UserKnownHostsFile": f'"{settings.known_hosts.absolute()}"',
         }
         return ["ssh", "-F", "none", *(word for name, value in options.items() for word in ("-o", f"{name}={value}"))]
-
-
-def _disconnect(sockets: Path) -> None:
-    quiet = subprocess.DEVNULL
-    for path in sorted(sockets.glob("*")):
-        arguments = ["ssh", "-F", "none", "-O", "exit", "-o", f'ControlPath="{path}"', "--", "any"]
-        with suppress(OSError, subprocess.TimeoutExpired):
-            subprocess.run(arguments, check=False, stdin=quiet, stdout=quiet, stderr=quiet, env=ENVIRONMENT, timeout=5)
-    shutil.rmtree(sockets, ignore_errors=True)
