@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from ci import processes
 from ci.ansible.process import AnsibleRunner
+from ci.ansible.remains import BuildRemains
 from ci.errors import CIError
 from ci.gerrit.adapter import SshGerrit
 from ci.git.sources import GitSources
@@ -17,11 +18,13 @@ from ci.nodes.static import StaticNodes
 from ci.services.clock import SystemClock
 from ci.services.executor import Executor, SiteFiles
 from ci.services.folders import Folders
+from ci.services.janitor import Janitor, Limits
 from ci.services.listener import Listener
 from ci.services.node_allocator import NodeAllocator
 from ci.services.pulse import Pulse
 from ci.services.reporter import Reporter
 from ci.services.reporting import Links
+from ci.services.room import DiskRoom
 from ci.services.scheduler import Scheduler
 from ci.services.service import Parts, Service
 from ci.services.single_run import SingleRun
@@ -131,6 +134,11 @@ def site_files(site: Site) -> SiteFiles:
     return SiteFiles(site.folder.resolve(), key.resolve(), site.layout.tenant.name)
 
 
+def room(site: Site, folders: Folders) -> DiskRoom:
+    """Return what looks for room in the state folder."""
+    return DiskRoom(folders, site.settings.min_free_mib)
+
+
 def links(site: Site) -> Links:
     """Return where comments point to; raises `CIError` when the address of the pages is left to chance."""
     if site.settings.port == 0 and not site.settings.root_url:
@@ -182,16 +190,19 @@ def build_engine(site: Site, folders: Folders) -> Engine:
         pulse,
         clock,
     )
-    pages = Sources(store.views, store.buildsets, (nodes,), folders, where, clock, pulse)
+    disk = room(site, folders)
+    limits = Limits(site.settings.log_days, site.settings.history_days)
+    pages = Sources(store.views, store.buildsets, (nodes,), folders, where, clock, pulse, disk)
     web = WebServer(create_app(pages), Listen(site.settings.listen_address, site.settings.port))
     parts = Parts(
         store=store,
         connections=tuple(gerrits),
         listeners=[Listener(one, store, pulse, clock) for one in gerrits.values()],
         scheduler=scheduler,
-        node_allocator=NodeAllocator(nodes, store, scheduler, pulse, clock),
+        node_allocator=NodeAllocator(nodes, store, scheduler, pulse, clock, disk),
         executor=executor,
         reporter=Reporter(gerrits, store, pulse, clock),
+        janitor=Janitor(limits, store, store.views, folders, BuildRemains(), clock),
         web=web,
         pulse=pulse,
     )

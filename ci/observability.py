@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import structlog
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -16,6 +16,9 @@ LOOP_FAILURES = Counter("powervm_ci_loop_failures_total", "Steps of a service lo
 EVENTS = Counter("powervm_ci_events_total", "Events received", ["connection", "type"])
 REVIEWS = Counter("powervm_ci_reviews_total", "Reviews, by what became of them", ["connection", "outcome"])
 BUILDS = Counter("powervm_ci_builds_total", "Builds ended, by result", ["job", "result"])
+FREE_BYTES = Gauge("powervm_ci_free_bytes", "Room on the file systems of the state folder", ["folder"])
+BUILDS_HELD_BACK = Gauge("powervm_ci_builds_held_back", "1 while no build is taken for want of room")
+REMOVED = Counter("powervm_ci_removed_total", "What the janitor has removed", ["what"])
 
 
 def configure_logging(*, verbose: bool = False, json: bool = False) -> None:

@@ -45,6 +45,8 @@ def run(
     folders = bootstrap.state_folder(site.settings.state_dir)
     change = find_change(site, connection, change_name)
     frozen = _frozen(site, job, change, pipeline)
+    if shortage := bootstrap.room(site, folders).shortage():
+        raise CIError(f"no build is taken: {shortage}")
     store = bootstrap.open_store(folders)
     single = bootstrap.single_run(site, folders, store)
     holder = bootstrap.run_holder()

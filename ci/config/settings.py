@@ -83,9 +83,21 @@ class Settings:
     node_private_key: Path | None = setting(
         "private key for the nodes (default: private_key_file of [executor])", default=None
     )
+    node_min_free_mib: int = setting(
+        "MiB that must be free on a node's `/` and home before a build; 0 for no such check", default=1024
+    )
+    node_check: Path | None = setting(
+        "shell script that a node runs before a build: status 0 is fine, else its last line says why not", default=None
+    )
     tenant_config: Path = setting("tenant file (default: that of [scheduler])", default=Path("jobs/tenant.yaml"))
     nodepool_config: Path = setting("nodepool's file", default=Path("nodepool/nodepool.yaml"))
-    log_days: int = setting("days for which logs are kept", default=30)
+    log_days: int = setting("days for which logs are kept; 0 for ever", default=30)
+    history_days: int = setting(
+        "days for which builds and votes stay in the database, at least log_days; 0 for ever", default=365
+    )
+    min_free_mib: int = setting(
+        "MiB that must be free in the state folder for a build to be taken; 0 for any", default=5120
+    )
     recheck_comment: str = setting("comment that runs the jobs again, as comments tell it", default="recheck")
     infra_failure: InfraFailure = setting(
         "what follows when the CI failed and not the patch: `retry` later, `comment` without a vote, or `vote`",

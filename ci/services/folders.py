@@ -32,12 +32,16 @@ class Folders:
         return self.state / "logs"
 
     @property
+    def builds(self) -> Path:
+        return self.state / "builds"
+
+    @property
     def lock(self) -> Path:
         return self.state / "serve.lock"
 
     def build(self, build: Build) -> Path:
         """The folder of one attempt at a build."""
-        return self.state / "builds" / build.id / str(build.attempt)
+        return self.builds / build.id / str(build.attempt)
 
     def ask_to_hold(self, build: Build) -> None:
         """Have an attempt that runs leave its nodes as they are when it fails: no cleanup-run, `is_held`."""

@@ -12,20 +12,26 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ci.model.build import Build
-    from ci.ports import Clock, NodeProvider, Store
+    from ci.ports import Clock, NodeProvider, Room, Store
     from ci.services.pulse import Pulse
     from ci.services.scheduler import Scheduler
+
+NO_ROOM = "the state folder is too full: see powervm-ci status"
 
 
 class NodeAllocator:
     """Leases are rows: a node that is in use stays so over a restart."""
 
-    def __init__(self, provider: NodeProvider, store: Store, scheduler: Scheduler, pulse: Pulse, clock: Clock) -> None:
+    def __init__(
+        self, provider: NodeProvider, store: Store, scheduler: Scheduler, pulse: Pulse, clock: Clock,
+        room: Room | None = None,
+    ) -> None:  # fmt: skip
         self._provider = provider
         self._store = store
         self._scheduler = scheduler
         self._pulse = pulse
         self._clock = clock
+        self._room = room
         self._log = get_logger("node_allocator")
 
     def step(self) -> float | None:
@@ -33,6 +39,10 @@ class NodeAllocator:
         now = self._clock.now()
         waiting = [build for build in self._store.buildsets.open_builds() if build.state is BuildState.WAITING]
         if not waiting:
+            return None
+        if self._room is not None and self._room.shortage():
+            for build in waiting:
+                self._say_why(build, NO_ROOM)
             return None
         # One transaction: a machine that a person has drained, or a command has taken, is never given away after that.
         with self._store.transaction():

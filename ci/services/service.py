@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from ci.observability import get_logger
 from ci.ports import Store
 from ci.services.executor import Executor
+from ci.services.janitor import Janitor
 from ci.services.listener import Listener
 from ci.services.loop import run_loop
 from ci.services.node_allocator import NodeAllocator
@@ -44,6 +45,7 @@ class Parts:
     node_allocator: NodeAllocator
     executor: Executor
     reporter: Reporter
+    janitor: Janitor
     web: Server
     pulse: Pulse
 
@@ -64,6 +66,7 @@ class Service:
         loops: dict[str, Callable[[], float | None]] = {
             "node_allocator": parts.node_allocator.step,
             "executor": parts.executor.step,
+            "janitor": parts.janitor.step,
             "watcher": _Watcher(parts.store, parts.pulse).step,
         }
         for connection in parts.connections:  # loops of its own for each: one Gerrit that hangs holds up no other

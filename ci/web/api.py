@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from prometheus_client.core import GaugeMetricFamily
-from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, Response
 
 from ci.web.dashboard import dashboard
@@ -59,6 +58,7 @@ class Api:
             "time": iso(self._sources.clock.now()),
             "connections": connections,
             "events_waiting": page.events_waiting,
+            "shortage": self._sources.shortage,
             "buildsets": [self._buildset(buildset) for buildset in page.running],
             "nodes": nodes,
         }
@@ -66,12 +66,16 @@ class Api:
 
     def builds(self, request: Request) -> Response:
         query = request.query_params
-        limit = _number(query.get("limit", "20"), "limit")
         change = query.get("change")
+        try:
+            limit = _number(query.get("limit", "20"), "limit")
+            number = None if change is None else _number(change, "change")
+        except ValueError as error:
+            return _json({"error": str(error)}, status=400)
         views = self._sources.views.builds(
             limit=max(1, min(limit, MOST_BUILDS)),
             job=query.get("job_name"),
-            change_number=None if change is None else _number(change, "change"),
+            change_number=number,
         )
         return _json([self._build_of(view) for view in views])
 
@@ -90,7 +94,9 @@ class Api:
 
     def health(self, _request: Request) -> Response:
         self._sources.views.events_waiting()  # raises when the database does not answer
-        return PlainTextResponse("ok\n")
+        shortage = self._sources.shortage
+        # 200 all the same: a restart would make no room
+        return PlainTextResponse("ok\n" + (f"no build is taken: {shortage}\n" if shortage else ""))
 
     def _buildset(self, buildset: Buildset) -> dict[str, Any]:
         return {
@@ -166,7 +172,8 @@ def _ref(change: Change) -> dict[str, Any]:
 
 def _number(text: str, name: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > len(str(LARGEST_NUMBER)):
-        raise HTTPException(400, f"{name} is a whole number")
+        message = f"{name} must be a whole number"
+        raise ValueError(message)
     return int(text)
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ci.web.words import Templates
 
 PREFIX = b"/logs/"
+TRASH = b".trash"  # the janitor's
 
 
 class Logs:
@@ -41,6 +42,8 @@ class Logs:
         if as_folder:
             names.pop()
         try:
+            if names[:1] == [TRASH]:
+                raise NoSuchFile
             descriptor = open_below(self._root, names)
         except NoSuchFile:
             raise HTTPException(
@@ -60,7 +63,7 @@ class Logs:
             entries, cut = list_folder(descriptor)
         finally:
             os.close(descriptor)
-        rows = [self._row(entry, names) for entry in entries]
+        rows = [self._row(entry, names) for entry in entries if names or entry.name != TRASH.decode()]
         crumbs = [(file_name(os.fsdecode(name)), self._url(names[: n + 1])) for n, name in enumerate(names)]
         limit = LONGEST_LISTING if cut else None
         page = self._templates.render("listing.html", rows=rows, crumbs=crumbs, limit=limit)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-from ci.ports import Buildsets, Clock, NodeProvider, Views
+from ci.ports import Buildsets, Clock, NodeProvider, Room, Views
 from ci.services.folders import Folders
 from ci.services.pulse import Pulse
 from ci.services.reporting import Links
@@ -30,6 +30,12 @@ class Sources:
     links: Links
     clock: Clock
     pulse: Pulse
+    room: Room | None = None
+
+    @property
+    def shortage(self) -> str:
+        """Why no build is taken, "" when builds are."""
+        return self.room.shortage() if self.room else ""
 
     @property
     def base(self) -> str:

@@ -31,7 +31,9 @@ TASKS_ONE_IN = 50
 SHA_DIGITS = 40
 _COLUMNS = {
     "events": "id connection natural_key type created_at received_at record state outcome",
-    "buildsets": "id event_id pipeline connection project change_number patchset change state result created_at ended_at",
+    "buildsets": (
+        "id event_id pipeline connection project change_number patchset change state result created_at ended_at"
+    ),
     "builds": "id buildset_id job_name job state result failed_tests created_at started_at ended_at",
     "reviews": "buildset_id kind connection record state created_at sent_at",
     "transitions": "at noun noun_id from_state to_state",

@@ -13,6 +13,7 @@ OPEN = {"events_new", "builds_open", "buildsets_open", "buildsets_running", "rev
 # Going over a whole table (or all of an index), and why that costs little all the same.
 JUSTIFIED = {
     "latest_builds": "in the order of the index, and ends after `limit` rows",
+    "dropped_reviews": "in the order of the index of dropped ones, and ends after `limit` rows",
     "latest_ended_buildsets": "in the order of the index, and ends after `limit` rows",
     "failures_of_tests": "in the order of the index, and ends after `searched` rows",
 }
@@ -59,9 +60,8 @@ def test_what_ends_after_some_rows_does_not_sort_all_first(connection, name):
     steps = plan(connection, QUERIES[name])
     first_sort = next((n for n, step in enumerate(steps) if "TEMP B-TREE" in step), len(steps))
     scan = next(n for n, step in enumerate(steps) if step.startswith("SCAN") and "INDEX" in step)
-    assert scan < first_sort or name == "failures_of_tests", steps
-    if name != "failures_of_tests":
-        assert not any("TEMP B-TREE" in step for step in steps), steps
+    # only few rows are sorted after a limited scan, in a subquery of their own
+    assert first_sort == len(steps) or "from (" in QUERIES[name] and scan < first_sort, steps
 
 
 @pytest.mark.parametrize(("table", "column"), [("buildsets", "event_id"), ("builds", "buildset_id"),

@@ -1,0 +1,199 @@
+"""Removes what is old - logs, folders of ended builds, rows, what mirrors no longer need - a little at a time."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ci.errors import CIError
+from ci.model.build import BuildState
+from ci.observability import REMOVED, get_logger
+from ci.services.log_sweep import LogSweep
+from ci.services.loop import for_each
+from ci.services.trash import Trash
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ci.model.build import Build
+    from ci.ports import Clock, Remains, SourceKeeper, Store, Views
+    from ci.services.folders import Folders
+
+DAY_SECONDS = 86_400.0
+EVERY_SECONDS = 600.0
+# A step works for so long at most; where there is more to do the next one comes soon.
+SLICE_SECONDS = 1.0
+SOON_SECONDS = 1.0
+# Somebody may still want to look into the folder of a build that has just ended.
+BUILD_FOLDER_SECONDS = 3600.0
+UNKNOWN_FOLDER_SECONDS = DAY_SECONDS
+# An event is told again by a query only while a link's watermark is behind it; two weeks of outage are covered.
+SHORTEST_EVENT_DAYS = 14
+BUILDS_AT_ONCE = 50
+BUILDSETS_AT_ONCE = 20
+EVENTS_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """For how many days logs and rows are kept; 0 for ever."""
+
+    log_days: int
+    history_days: int
+
+
+class Janitor:
+    """Works in slices, each of which may be the last: whatever a crash leaves undone is found again.
+
+    The database is the guide: logs go because their build ended long ago. Of what the database does not know
+    (`powervm-ci run`) the time of the last change decides.
+    """
+
+    def __init__(
+        self, limits: Limits, store: Store, views: Views, folders: Folders, remains: Remains,
+        clock: Clock, sources: SourceKeeper | None = None, monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        self._limits = limits
+        self._store = store
+        self._views = views
+        self._folders = folders
+        self._remains = remains
+        self._clock = clock
+        self._sources = sources
+        self._monotonic = monotonic
+        self._logs = Trash(folders.logs)
+        self._builds = Trash(folders.builds)
+        self._log_sweep = LogSweep(folders.logs)
+        self._due_at = 0.0
+        self._slice_ends_at = 0.0
+        self._last_event = 0
+        self._log = get_logger("janitor")
+
+    def step(self) -> float:
+        """Work for a slice when it is time; returns after how many seconds to come again."""
+        if self._clock.now() < self._due_at:
+            return self._due_at - self._clock.now()
+        self._slice_ends_at = self._monotonic() + SLICE_SECONDS
+        unfinished: list[bool] = []
+        self._due_at = self._clock.now() + SOON_SECONDS  # also when one of the chores fails
+        chores = (
+            self._empty_trash, self._old_logs, self._unknown_logs, self._build_folders, self._old_buildsets,
+            self._old_events, self._mirrors, self._sweep,
+        )  # fmt: skip
+        for_each(lambda chore: unfinished.append(not chore()), chores)
+        self._store.retention.shrink_log()
+        if not any(unfinished):
+            self._due_at = self._clock.now() + EVERY_SECONDS
+        return self._due_at - self._clock.now()
+
+    def _may_go_on(self) -> bool:
+        return self._monotonic() < self._slice_ends_at
+
+    def _empty_trash(self) -> bool:
+        return self._logs.empty(self._may_go_on) and self._builds.empty(self._may_go_on)
+
+    def _old_logs(self) -> bool:
+        """Remove the logs of builds that ended too long ago; each is marked after its folders are out of sight."""
+        if not self._limits.log_days:
+            return True
+        before = self._clock.now() - self._limits.log_days * DAY_SECONDS
+        found = self._store.retention.builds_with_old_logs(before, BUILDS_AT_ONCE)
+        for view in found:
+            for attempt in range(1, view.build.attempt + 1):
+                folder = self._folders.build_logs(replace(view.build, attempt=attempt), view.change, view.pipeline)
+                self._throw_away(self._logs, folder.relative_to(self._folders.logs), "log_folder")
+            self._store.retention.logs_are_removed(view.build.id, self._clock.now())
+            if not self._may_go_on():
+                return False
+        return len(found) < BUILDS_AT_ONCE and self._logs.empty(self._may_go_on)
+
+    def _unknown_logs(self) -> bool:
+        """Remove old log folders of which no build is known, a part of the folder each time."""
+        if not self._limits.log_days:
+            return True
+        before = self._clock.now() - self._limits.log_days * DAY_SECONDS
+        for folder in self._log_sweep.old_folders(before):
+            if self._views.build(folder.name.partition("-")[0]) is None:
+                self._throw_away(self._logs, folder, "unknown_log_folder")
+        return True
+
+    def _build_folders(self) -> bool:
+        now = self._clock.now()
+        for name in _names(self._folders.builds):
+            # read anew for each: a hold may come while we go on
+            held = {hold.build_id for hold in (*self._store.holds.held(), *self._store.holds.ending(now))}
+            build = self._store.buildsets.build(name)
+            if name not in held and self._is_done_with(build, self._folders.builds / name, now):
+                self._throw_away(self._builds, Path(name), "build_folder")
+            if not self._may_go_on():
+                return False
+        return self._builds.empty(self._may_go_on)
+
+    def _is_done_with(self, build: Build | None, folder: Path, now: float) -> bool:
+        """Whether nobody needs a build's folder any more: none that waits, runs, or whose process is alive."""
+        if build is None:
+            old = _changed_at(folder) < now - UNKNOWN_FOLDER_SECONDS
+        else:
+            old = build.state is BuildState.ENDED and (build.ended_at or now) < now - BUILD_FOLDER_SECONDS
+        return old and not any(self._remains.in_use(folder / attempt) for attempt in _names(folder))
+
+    def _old_buildsets(self) -> bool:
+        if not self._limits.history_days or not self._limits.log_days:
+            return True
+        days = max(self._limits.history_days, self._limits.log_days)
+        forget = partial(self._store.retention.forget_buildsets, self._clock.now() - days * DAY_SECONDS)
+        while count := forget(BUILDSETS_AT_ONCE):
+            REMOVED.labels("buildset").inc(count)
+            if not self._may_go_on():
+                return False
+        return True
+
+    def _old_events(self) -> bool:
+        if not self._limits.log_days:
+            return True
+        before = self._clock.now() - max(self._limits.log_days, SHORTEST_EVENT_DAYS) * DAY_SECONDS
+        while True:
+            count, after = self._store.retention.forget_events(self._last_event, before, EVENTS_AT_ONCE)
+            REMOVED.labels("event").inc(count)
+            if after is None:
+                return True
+            self._last_event = after
+            if not self._may_go_on():
+                return False
+
+    def _mirrors(self) -> bool:
+        if self._sources is None:
+            return True
+        open_buildsets = {build.buildset_id for build in self._store.buildsets.open_builds()}
+        return self._sources.tidy(open_buildsets, self._may_go_on)
+
+    def _sweep(self) -> bool:
+        REMOVED.labels("temporary_folder").inc(self._remains.sweep())
+        return True
+
+    def _throw_away(self, trash: Trash, place: Path, what: str) -> None:
+        if trash.throw_away(place.parts):
+            REMOVED.labels(what).inc()
+            self._log.debug("removed", action="janitor.removed", what=what, place=str(place))
+
+
+def _names(folder: Path) -> list[str]:
+    """The names of the folders in a folder, but for the trash; nothing when it is not there."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(e.name for e in entries if not e.name.startswith(".") and e.is_dir(follow_symlinks=False))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise CIError(f"{folder}: {error.strerror}") from error
+
+
+def _changed_at(folder: Path) -> float:
+    """When a folder itself changed last; this time cannot be set from outside as the time of modification can."""
+    status = folder.lstat()
+    return status.st_ctime if stat.S_ISDIR(status.st_mode) else 0.0
