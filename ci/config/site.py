@@ -92,7 +92,11 @@ class _SiteLoader:
         if len(self._findings) > before and not sections:
             return None
         self._named_gerrits = named_gerrits(sections)
-        return SettingsReader(path, self._config_file.parent, self._findings).read(sections)
+        settings = SettingsReader(path, self._config_file.parent, self._findings).read(sections)
+        if settings and settings.node_check and not settings.node_check.is_file():
+            message = f"node_check: no file {settings.node_check}"
+            self._findings.append(Finding(path, 0, 0, message, "it is a script of the site, for a POSIX shell"))
+        return settings
 
     def _nodepool(self, settings: Settings) -> tuple[tuple[Node, ...], frozenset[str]]:
         document = self._document(settings.nodepool_config, "list the nodes there")
