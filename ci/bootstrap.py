@@ -15,6 +15,7 @@ from ci.errors import CIError
 from ci.gerrit.adapter import SshGerrit
 from ci.git.sources import GitSources
 from ci.nodes.static import StaticNodes
+from ci.services.catch_up import CatchUp
 from ci.services.clock import SystemClock
 from ci.services.executor import Executor, SiteFiles
 from ci.services.folders import Folders
@@ -113,7 +114,17 @@ def gerrit(settings: GerritSettings) -> SshGerrit:
         sshkey=settings.sshkey,
         known_hosts=settings.known_hosts,
         keepalive=settings.keepalive,
+        baseurl=settings.baseurl,
+        password=settings.password,
+        verify_ssl=settings.verify_ssl,
     )
+
+
+def _listener(one: SshGerrit, site: Site, store: SqliteStore, pulse: Pulse, clock: SystemClock) -> Listener:
+    projects = [project.name for project in site.layout.tenant.projects if project.connection == one.name]
+    look_back_seconds = site.settings.first_look_back_seconds
+    catch_up = CatchUp(one, store, clock, projects, first_look_back_seconds=look_back_seconds)
+    return Listener(one, store, catch_up, pulse, clock, projects)
 
 
 def sources(site: Site, folders: Folders) -> GitSources:
@@ -180,9 +191,10 @@ def build_engine(site: Site, folders: Folders) -> Engine:
     nodes = StaticNodes(site.nodes)
     where = links(site)
     scheduler = Scheduler(site.layout, gerrits, store, where, pulse, clock, site.settings.infra_policy)
+    prepared = sources(site, folders)
     executor = Executor(
         site_files(site),
-        sources(site, folders),
+        prepared,
         runner(),
         store,
         scheduler,
@@ -197,12 +209,12 @@ def build_engine(site: Site, folders: Folders) -> Engine:
     parts = Parts(
         store=store,
         connections=tuple(gerrits),
-        listeners=[Listener(one, store, pulse, clock) for one in gerrits.values()],
+        listeners=[_listener(one, site, store, pulse, clock) for one in gerrits.values()],
         scheduler=scheduler,
         node_allocator=NodeAllocator(nodes, store, scheduler, pulse, clock, disk),
         executor=executor,
         reporter=Reporter(gerrits, store, pulse, clock),
-        janitor=Janitor(limits, store, store.views, folders, BuildRemains(), clock),
+        janitor=Janitor(limits, store, store.views, folders, BuildRemains(), clock, prepared),
         web=web,
         pulse=pulse,
     )
