@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 LOOP_FAILURES = Counter("powervm_ci_loop_failures_total", "Steps of a service loop that failed", ["loop"])
 EVENTS = Counter("powervm_ci_events_total", "Events received", ["connection", "type"])
+EVENTS_CAUGHT_UP = Counter("powervm_ci_events_caught_up_total", "Events that only a query told", ["connection"])
+EVENTS_LOST = Counter("powervm_ci_events_lost_total", "Happenings that Gerrit cannot give back", ["connection"])
 REVIEWS = Counter("powervm_ci_reviews_total", "Reviews, by what became of them", ["connection", "outcome"])
 BUILDS = Counter("powervm_ci_builds_total", "Builds ended, by result", ["job", "result"])
 FREE_BYTES = Gauge("powervm_ci_free_bytes", "Room on the file systems of the state folder", ["folder"])

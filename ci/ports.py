@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ci.model.build import Build, BuildOutcome, Buildset, BuildSpec, Fault, PreparedProject, ProcessIdentity, Result
     from ci.model.change import Change
     from ci.model.connection import ConnectionState
-    from ci.model.event import Event, Missed
+    from ci.model.event import Event, Lost, Missed
     from ci.model.hold import Autohold, Hold
     from ci.model.job import NodeRequest
     from ci.model.node import Condition, Node
@@ -191,6 +191,10 @@ class EventLog(Protocol):
 
         With an `outcome` they are only kept: nothing is to be done any more.
         """
+        ...
+
+    def add_lost(self, lost: Lost, now: float) -> bool:
+        """Keep that something was lost; False when the log has it, or what may be it, or knows of the loss."""
         ...
 
     def pending(self, connection: str, now: float, limit: int = 100) -> list[tuple[int, Event]]:

@@ -91,6 +91,9 @@ class Settings:
     )
     tenant_config: Path = setting("tenant file (default: that of [scheduler])", default=Path("jobs/tenant.yaml"))
     nodepool_config: Path = setting("nodepool's file", default=Path("nodepool/nodepool.yaml"))
+    first_look_back_seconds: int = setting(
+        "how far back the very first start acts on what happened in Gerrit; 0 for not at all", default=0
+    )
     log_days: int = setting("days for which logs are kept; 0 for ever", default=30)
     history_days: int = setting(
         "days for which builds and votes stay in the database, at least log_days; 0 for ever", default=365

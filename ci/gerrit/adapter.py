@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ci.gerrit.catch_up import Catcher
 from ci.gerrit.connection import Address, CommandLine
 from ci.gerrit.query import has_message, read_change
+from ci.gerrit.rest import RestReader
 from ci.gerrit.review import post
 from ci.gerrit.stream import read_events
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ci.model.change import Change
-    from ci.model.event import Event
+    from ci.model.event import Event, Missed
     from ci.model.vote import Review, ReviewReceipt
 
 # Twice this passes, at most, until a frozen link is noticed: once until the probe, once until its answer is overdue.
@@ -35,8 +37,11 @@ class SshGerrit:
         known_hosts: Path,
         port: int = 29418,
         keepalive: float = KEEPALIVE_SECONDS,
+        baseurl: str = "",
+        password: str | None = None,
+        verify_ssl: bool = True,
     ) -> None:
-        """Take the settings of one `[connection]`; nothing is connected yet.
+        """Take the settings of one `[connection]`; nothing is connected yet. Without `baseurl` HTTP is not used.
 
         `keepalive` in seconds: a smaller one is kept to, a larger one (Zuul's is 60, and expects no answer) or 0 means
         KEEPALIVE_SECONDS, because a CI that listens to a frozen link misses patch sets.
@@ -45,6 +50,8 @@ class SshGerrit:
         self._name = name
         self._address = Address(server, port, user, sshkey, known_hosts, keepalive)
         self._commands = CommandLine(self._address)
+        rest = RestReader(baseurl, user, password, verify_ssl=verify_ssl) if baseurl else None
+        self._catcher = Catcher(self._commands, name, rest)
 
     @property
     def name(self) -> str:
@@ -59,6 +66,12 @@ class SshGerrit:
 
     def change(self, number: int, patchset: int | None = None) -> Change:
         return read_change(self._commands, self._name, number, patchset)
+
+    def newest_update(self, projects: Sequence[str]) -> int:
+        return self._catcher.newest_update(projects)
+
+    def missed(self, since: int, projects: Sequence[str]) -> Missed:
+        return self._catcher.missed(since, projects)
 
     def post_review(self, review: Review) -> ReviewReceipt:
         return post(self._commands, self.user, review)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 # How Gerrit counts comments in place of their text.
 _COMMENT_COUNT = re.compile(r"\(\d{1,6} comments?\)", re.ASCII)
 _HEAD = re.compile(r"^Patch Set \d{1,9}:[^\n]*", re.ASCII)
+_SECOND_DIGITS = 11
 
 
 def patchset_key(change: Change) -> str:
@@ -30,15 +31,33 @@ def comment_key(
     So they alone count where there are any, as words in no order; the head line, which the stream leaves a vote out
     of, counts where there is nothing else.
     """
-    who = (author.username or author.email or author.name or "") if author else ""
     words = " ".join(patchset_texts).split() or _HEAD.sub("", message, count=1).split() or message.split()
     digest = hashlib.sha256(" ".join(sorted(words)).encode()).hexdigest()[:24]
-    return f"comment-added {change.project} {change.name} {second} {digest} {who}"
+    return f"{comment_stem(change, author)}{digest} {_padded(second)}"
 
 
-def state_key(type_name: str, change: Change, second: int, state: str = "") -> str:
-    """Key of an event that tells of a change's new state."""
-    return f"{type_name} {change.project} {change.name} {second} {state}".rstrip()
+def comment_stem(change: Change, author: Account | None) -> str:
+    """How the keys of all comments begin that an account made on a patch set."""
+    who = (author.username or author.email or author.name or "") if author else ""
+    return f"comment-added {change.project} {change.name} {'_'.join(who.split())} "
+
+
+def state_key(type_name: str, change: Change, second: int | None, state: str = "") -> str:
+    """Key of an event that tells of a change's new state; `second` None for what happens once to a change.
+
+    The patch set is no part of it: a query does not tell of which one it was the state.
+    """
+    parts = [type_name, change.project, str(change.number), state, "" if second is None else _padded(second)]
+    return " ".join(part for part in parts if part)
+
+
+def key_stem(natural_key: str) -> str:
+    """The key without its second: what the keys of the same happening by other clocks begin with."""
+    return natural_key[:-_SECOND_DIGITS]
+
+
+def _padded(second: int) -> str:
+    return f"{second:0{_SECOND_DIGITS}d}"
 
 
 def other_key(type_name: str, second: int, raw: str) -> str:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 
-from ci.gerrit.fields import LINE_LIMIT_BYTES, Fields, MalformedJSON, load_object
-from ci.gerrit.keys import comment_key, comment_text, other_key, patchset_key, state_key
+from ci.gerrit.fields import Fields, load_object
+from ci.gerrit.keys import comment_key, comment_text, key_stem, other_key, patchset_key, state_key
 from ci.model.change import Account, Approval, Change
 from ci.model.event import Event, EventType
-
-__all__ = ["LINE_LIMIT_BYTES", "MalformedJSON", "change_from_query", "parse_event", "query_row"]
 
 # An operator's orders come from the command line: a server that sends one is not obeyed.
 _TYPES = {kind.value: kind for kind in EventType} | {
@@ -24,12 +22,14 @@ _ACTORS = {
     EventType.WIP_STATE_CHANGED: "changer",
     EventType.PRIVATE_STATE_CHANGED: "changer",
 }
-_PATCHSET_LEVEL = "/PATCHSET_LEVEL"
+# What happens once: no second is part of their keys.
+TIMELESS = frozenset({EventType.PATCHSET_CREATED, EventType.CHANGE_MERGED})
+PATCHSET_LEVEL = "/PATCHSET_LEVEL"
 # Entries of a patch set's file list that are no files.
-_MAGIC_FILES = frozenset({"/COMMIT_MSG", "/MERGE_LIST", _PATCHSET_LEVEL})
-_NUMBER_MAX = 2**31 - 1
-_SECOND_MAX = 2**36
-_VOTE_MAX = 1000
+_MAGIC_FILES = frozenset({"/COMMIT_MSG", "/MERGE_LIST", PATCHSET_LEVEL})
+NUMBER_MAX = 2**31 - 1
+SECOND_MAX = 2**36
+VOTE_MAX = 1000
 
 _TYPE_NAME = re.compile(r"[\w.-]{1,100}", re.ASCII)
 _REVISION = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
@@ -50,17 +50,17 @@ def parse_event(connection: str, line: str, received_at: float) -> Event:
     fields = load_object(raw)
     type_name = fields.matching("type", _TYPE_NAME, "type of an event")
     kind = _TYPES.get(type_name, EventType.OTHER)
-    created_at = fields.integer("eventCreatedOn", 0, _SECOND_MAX, int(received_at))
+    created_at = fields.integer("eventCreatedOn", 0, SECOND_MAX, int(received_at))
     if kind is EventType.OTHER:
         return Event(connection, kind, type_name, other_key(type_name, created_at, raw), created_at, raw=raw)
     change = _change(connection, fields.child("change"), fields.child("patchSet"))
-    author = _account(fields.optional_child(_ACTORS[kind]))
+    author = account(fields.optional_child(_ACTORS[kind]))
     if kind is EventType.COMMENT_ADDED:
         message, patchset_texts = fields.text("comment", ""), _patchset_texts(fields)
         comment = comment_text(message, patchset_texts)
         natural_key = comment_key(change, author, created_at, message, patchset_texts)
     else:
-        comment, natural_key = "", _state_key(kind, change, created_at)
+        comment, natural_key = "", event_state_key(kind, change, created_at)
     return Event(
         connection,
         kind,
@@ -72,6 +72,7 @@ def parse_event(connection: str, line: str, received_at: float) -> Event:
         comment=comment,
         approvals=_approvals(fields, author),
         raw=raw,
+        same_as=() if kind in TIMELESS else (key_stem(natural_key),),
     )
 
 
@@ -86,10 +87,7 @@ def change_from_query(connection: str, row: Fields, patchset: int | None = None)
 
     The row has `currentPatchSet`, or `patchSets` with every one, each with approvals and files where asked for.
     """
-    found = row.children("patchSets")
-    if not found:
-        found = (row.child("currentPatchSet"),)
-    numbered = {fields.integer("number", 1, _NUMBER_MAX): fields for fields in found}
+    numbered = numbered_patchsets(row)
     current = max(numbered)
     number = current if patchset is None else patchset
     if number not in numbered:
@@ -97,9 +95,15 @@ def change_from_query(connection: str, row: Fields, patchset: int | None = None)
     return _change(connection, row, numbered[number], is_current=number == current)
 
 
+def numbered_patchsets(row: Fields) -> dict[int, Fields]:
+    """Return the patch sets that a row of `gerrit query` has, by number: at least one, or MalformedJSON is raised."""
+    found = row.children("patchSets") or (row.child("currentPatchSet"),)
+    return {fields.integer("number", 1, NUMBER_MAX): fields for fields in found}
+
+
 def _change(connection: str, change: Fields, patchset: Fields, *, is_current: bool = True) -> Change:
-    number = change.integer("number", 1, _NUMBER_MAX)
-    patchset_number = patchset.integer("number", 1, _NUMBER_MAX)
+    number = change.integer("number", 1, NUMBER_MAX)
+    patchset_number = patchset.integer("number", 1, NUMBER_MAX)
     ref = f"refs/changes/{number % 100:02d}/{number}/{patchset_number}"
     if patchset.text("ref", ref) != ref:
         patchset.fail("ref", f"{ref} expected")
@@ -116,7 +120,7 @@ def _change(connection: str, change: Fields, patchset: Fields, *, is_current: bo
         url=address if _WEB_ADDRESS.fullmatch(address) else "",
         topic=change.optional_text("topic"),
         message=change.text("commitMessage", ""),
-        owner=_account(change.optional_child("owner")) or Account(),
+        owner=account(change.optional_child("owner")) or Account(),
         status=change.matching("status", _STATUS, "state of a change") if "status" in change else "NEW",
         is_current=is_current,
         wip=change.flag("wip"),
@@ -141,7 +145,8 @@ def _files(patchset: Fields) -> tuple[str, ...] | None:
     return tuple(path for path in paths if path not in _MAGIC_FILES)
 
 
-def _account(fields: Fields | None) -> Account | None:
+def account(fields: Fields | None) -> Account | None:
+    """Return an account; None where there is none."""
     if fields is None:
         return None
     return Account(fields.optional_text("username"), fields.optional_text("name"), fields.optional_text("email"))
@@ -152,9 +157,9 @@ def _approvals(fields: Fields, author: Account | None) -> tuple[Approval, ...]:
     return tuple(
         Approval(
             label=approval.text("type"),
-            value=approval.integer("value", -_VOTE_MAX, _VOTE_MAX),
-            by=_account(approval.optional_child("by")) or author or Account(),
-            granted_at=approval.integer("grantedOn", 0, _SECOND_MAX, 0),
+            value=approval.integer("value", -VOTE_MAX, VOTE_MAX),
+            by=account(approval.optional_child("by")) or author or Account(),
+            granted_at=approval.integer("grantedOn", 0, SECOND_MAX, 0),
         )
         for approval in fields.children("approvals")
         if approval.text("type") != "SUBM"
@@ -163,12 +168,15 @@ def _approvals(fields: Fields, author: Account | None) -> tuple[Approval, ...]:
 
 def _patchset_texts(fields: Fields) -> list[str]:
     beside = fields.optional_child("patchSetComments")
-    return [comment.text("message", "") for comment in beside.children(_PATCHSET_LEVEL)] if beside else []
+    return [comment.text("message", "") for comment in beside.children(PATCHSET_LEVEL)] if beside else []
 
 
-def _state_key(kind: EventType, change: Change, second: int) -> str:
+def event_state_key(kind: EventType, change: Change, second: int) -> str:
+    """Return the natural key of an event that is no comment, about `change` as the event left it."""
     if kind is EventType.PATCHSET_CREATED:
         return patchset_key(change)
+    if kind is EventType.CHANGE_MERGED:
+        return state_key(kind.value, change, None)
     state = ""
     if kind is EventType.WIP_STATE_CHANGED:
         state = "wip" if change.wip else "ready"

@@ -37,8 +37,8 @@ class Event:
 
     `natural_key` is the same for the same happening, however often and by whatever way it is told. `type_name` is the
     type as the server wrote it. `created_at` in seconds since the epoch, UTC.
-    `same_as` are other keys under which another source may have told of it (the clocks of Gerrit's stream and of its
-    queries differ by a second at times). `raw` is the JSON text as received.
+    `same_as` are beginnings of keys under which another source may have told of it at about that time (what the stream
+    calls the second of an event is some time after the one that a query finds). `raw` is the JSON text as received.
     """
 
     connection: str
@@ -57,13 +57,24 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """A happening that Gerrit cannot give back if the stream did not tell of it; `reason` is one line.
+
+    `event` is what can be said of it.
+    """
+
+    event: Event
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Missed:
     """What a query found that the stream may not have told: events in the order in which they happened.
 
-    `lost` has one line for each happening that Gerrit cannot give back. `newest` is Gerrit's own time (seconds since
-    the epoch) up to which the answer is complete, None when no change was updated.
+    `newest` is Gerrit's own time (seconds since the epoch) up to which the answer is complete, None when no change of
+    the projects was ever updated.
     """
 
     events: tuple[Event, ...] = ()
-    lost: tuple[str, ...] = ()
+    lost: tuple[Lost, ...] = ()
     newest: int | None = None

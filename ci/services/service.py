@@ -72,6 +72,8 @@ class Service:
         for connection in parts.connections:  # loops of its own for each: one Gerrit that hangs holds up no other
             loops[f"scheduler {connection}"] = partial(parts.scheduler.step, connection)
             loops[f"reporter {connection}"] = partial(parts.reporter.step, connection)
+        for listener in parts.listeners:
+            loops[f"catch_up {listener.name}"] = listener.step
         threads = [self._thread(name, run_loop, name, step, parts.pulse, self._stop) for name, step in loops.items()]
         threads += [self._thread("listener", listener.run, self._stop) for listener in parts.listeners]
         stop.wait()

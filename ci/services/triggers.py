@@ -87,7 +87,8 @@ def ends_running(pipeline: Pipeline, event: Event, change: Change, running: Chan
     same_patchset = change.patchset == running.patchset
     ends: dict[EventType, tuple[bool, str]] = {
         EventType.DEQUEUE: (same_patchset and event.pipeline in {None, pipeline.name}, "dequeued by an operator"),
-        EventType.CHANGE_ABANDONED: (True, "the change was abandoned"),
+        # It may have been restored since: a catch-up tells late.
+        EventType.CHANGE_ABANDONED: (not change.is_open, "the change was abandoned"),
         EventType.PRIVATE_STATE_CHANGED: (change.private, "the change became private"),
         EventType.PATCHSET_CREATED: (
             change.patchset > running.patchset and pipeline.dequeue_on_new_patchset,

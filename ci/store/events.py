@@ -6,13 +6,18 @@ import json
 from typing import TYPE_CHECKING
 
 from ci.model.codec import from_json, to_json
-from ci.model.event import Event
+from ci.model.event import Event, EventSource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ci.model.connection import ConnectionState
+    from ci.model.event import Lost
     from ci.store.database import Database
+
+
+# How much later than a change's own second the stream may tell of it: a busy server takes its time.
+STREAM_DELAY_SECONDS = 10
 
 
 class EventTable:
@@ -21,11 +26,18 @@ class EventTable:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, events: Sequence[Event], now: float) -> int:
+    def add(self, events: Sequence[Event], now: float, *, outcome: str = "") -> int:
         with self._database.transaction():
-            return sum(self._add(event, now) for event in events)
+            return sum(self._add(event, now, outcome, event.source) for event in events)
 
-    def _add(self, event: Event, now: float) -> int:
+    def add_lost(self, lost: Lost, now: float) -> bool:
+        return bool(self._add(lost.event, now, f"lost: {lost.reason}", ""))
+
+    def _add(self, event: Event, now: float, outcome: str, same_source: str) -> int:
+        # The stream tells of a happening some time after the second that a query finds.
+        is_told = event.source is EventSource.STREAM
+        earliest = event.created_at - (STREAM_DELAY_SECONDS if is_told else 1)
+        latest = event.created_at + (1 if is_told else STREAM_DELAY_SECONDS)
         return self._database.execute(
             "add_event",
             connection=event.connection,
@@ -35,7 +47,12 @@ class EventTable:
             received_at=now,
             record=to_json(event),
             source=event.source,
+            state="done" if outcome else "new",
+            outcome=outcome,
             same_as=json.dumps(event.same_as),
+            earliest=earliest,
+            latest=latest,
+            same_source=same_source,
         )
 
     def pending(self, connection: str, now: float, limit: int = 100) -> list[tuple[int, Event]]:

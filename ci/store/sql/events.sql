@@ -1,11 +1,12 @@
 -- name: add_event
 -- A new event; nothing happens when its natural key is known.
--- Another source may have told of it under a key of `same_as` (JSON).
-insert into events (connection, natural_key, type, created_at, received_at, record, source)
-select :connection, :natural_key, :type, :created_at, :received_at, :record, :source
+-- Another than `same_source` may have told of it at about that time, under a key that begins as `same_as` (JSON) says.
+insert into events (connection, natural_key, type, created_at, received_at, record, source, state, outcome)
+select :connection, :natural_key, :type, :created_at, :received_at, :record, :source, :state, :outcome
 where not exists (
-  select 1 from json_each(:same_as) as other join events on events.connection = :connection
-    and events.natural_key = other.value and events.source <> :source
+  select 1 from json_each(:same_as) as stem cross join events on events.connection = :connection
+    and events.natural_key >= stem.value and events.natural_key < stem.value || char(1114111)
+    and events.created_at between :earliest and :latest and events.source <> :same_source
 )
 on conflict (connection, natural_key) do nothing
 
@@ -23,13 +24,18 @@ update events set state = 'done', outcome = :outcome where id = :id and state = 
 -- name: postpone_event
 update events set retry_at = :retry_at, outcome = :reason where id = :id and state = 'new'
 
+-- name: waiting_events
+select connection, count(*) as n from events where state = 'new' group by connection
+
 -- name: count_new_events
 select count(*) as n from events where state = 'new'
 
 -- name: set_connection_state
 insert into connections (name, state, reason, since) values (:name, :state, :reason, :now)
 on conflict (name) do update set
-  since = case when state = :state then since else :now end, state = :state, reason = :reason
+  -- since when it is connected, or is not
+  since = case when (state = 'connected') = (:state = 'connected') then since else :now end,
+  state = :state, reason = :reason
 
 -- name: touch_connection
 update connections set last_event_at = :now where name = :name

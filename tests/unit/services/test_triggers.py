@@ -194,7 +194,10 @@ def test_what_ends_a_running_buildset():
     assert ends_running(PIPELINE, event(), old, CHANGE, restarts=False) is None
     assert ends_running(PIPELINE, event(), CHANGE, replace(old, number=8), restarts=True) is None
     assert ends_running(PIPELINE, event(), CHANGE, replace(old, connection="other"), restarts=True) is None
-    assert ends_running(PIPELINE, event(EventType.CHANGE_ABANDONED), CHANGE, CHANGE, restarts=False)
+    abandoned = replace(CHANGE, status="ABANDONED")
+    assert ends_running(PIPELINE, event(EventType.CHANGE_ABANDONED), abandoned, CHANGE, restarts=False)
+    restored_since = ends_running(PIPELINE, event(EventType.CHANGE_ABANDONED), CHANGE, CHANGE, restarts=False)
+    assert restored_since is None
     assert ends_running(PIPELINE, event(EventType.CHANGE_MERGED), CHANGE, CHANGE, restarts=False) is None
 
 
