@@ -44,17 +44,20 @@ class ReviewTable:
         self._database.move("claim_review", "review", due.id, "pending -> sending", id=due.id, now=now)
 
     def sent(self, due: DueReview, note: str, now: float) -> None:
-        self._database.move(
-            "sent_review", "review", due.id, "sending -> sent", reason=note, id=due.id, note=note, now=now
-        )
+        self._end("sent_review", due, "sent", note, now=now)
 
     def drop(self, due: DueReview, note: str, now: float) -> None:
-        self._database.move(
-            "drop_review", "review", due.id, "sending -> dropped", reason=note, id=due.id, note=note, now=now
-        )
+        self._end("drop_review", due, "dropped", note, now=now)
 
     def postpone(self, due: DueReview, retry_at: float, note: str, now: float) -> None:
-        self._database.move(
-            "postpone_review", "review", due.id, "sending -> pending", reason=note, id=due.id, retry_at=retry_at,
-            note=note, now=now,
-        )  # fmt: skip
+        self._end("postpone_review", due, "pending", note, now=now, retry_at=retry_at)
+
+    def _end(self, query: str, due: DueReview, to_state: str, note: str, **values: float) -> None:
+        """Let go of a review that was claimed or, so far, only looked at."""
+        with self._database.transaction():
+            row = self._database.row("open_review", id=due.id)
+            from_state = row["state"] if row else "ended"
+            self._database.move(
+                query, "review", due.id, f"{from_state} -> {to_state}", reason=note, id=due.id,
+                from_state=from_state, note=note, **values,
+            )  # fmt: skip

@@ -260,7 +260,21 @@ def test_a_refusal_that_comes_after_the_cancel_is_too_late(patient):
     build = patient.store.buildsets.open_builds()[0]
     patient.happens(EventType.DEQUEUE)
     patient.scheduler.refuse(EndBuild(build, Result.NODE_FAILURE, "no pool has it"))
-    assert patient.store.buildsets.build(build.id).result is Result.CANCELED
+    late = patient.store.buildsets.build(build.id)
+    assert (late.state, late.result) == (BuildState.ENDED, Result.CANCELED)
+
+
+def test_a_new_round_forgives_losses(patient):
+    patient.happens()
+    build_id = patient.store.buildsets.open_builds()[0].id
+    counted = []
+    for _ in range(3):
+        patient.end(None, build=patient.store.buildsets.build(build_id), error="gone", fault=Fault.LOST)
+        build = patient.store.buildsets.build(build_id)
+        counted.append((build.rounds, build.losses, build.attempt - build.uncharged))
+    assert counted == [(0, 1, 1), (1, 0, 1), (1, 1, 1)]
+    patient.end(None, build=build, error="gone", fault=Fault.LOST)
+    assert patient.store.buildsets.build(build_id).result is Result.ERROR
 
 
 def test_a_site_may_vote_on_faults_of_the_ci_all_the_same(tmp_path):
