@@ -14,10 +14,12 @@ from ci.ansible.remains import BuildRemains
 from ci.errors import CIError
 from ci.gerrit.adapter import SshGerrit
 from ci.git.sources import GitSources
+from ci.nodes.health import SshProber
 from ci.nodes.static import StaticNodes
+from ci.services.build_preparation import BuildPreparation, SiteFiles
 from ci.services.catch_up import CatchUp
 from ci.services.clock import SystemClock
-from ci.services.executor import Executor, SiteFiles
+from ci.services.executor import Executor
 from ci.services.folders import Folders
 from ci.services.janitor import Janitor, Limits
 from ci.services.listener import Listener
@@ -142,7 +144,15 @@ def site_files(site: Site) -> SiteFiles:
     key = site.settings.node_private_key
     if key is None:
         raise CIError("zuul.conf: no key for the nodes: set node_private_key in [powervm-ci]")
-    return SiteFiles(site.folder.resolve(), key.resolve(), site.layout.tenant.name)
+    settings = site.settings
+    limits = settings.build_disk_limit_mib, settings.build_memory_limit_mib
+    return SiteFiles(site.folder.resolve(), key.resolve(), site.layout.tenant.name, *limits)
+
+
+def prober(site: Site) -> SshProber:
+    """Return what looks at nodes before a build gets them."""
+    settings = site.settings
+    return SshProber(site_files(site).node_private_key, settings.node_min_free_mib, settings.node_check)
 
 
 def room(site: Site, folders: Folders) -> DiskRoom:
@@ -174,9 +184,8 @@ def give_back_lost_nodes(store: SqliteStore) -> None:
 def single_run(site: Site, folders: Folders, store: SqliteStore) -> SingleRun:
     """Return what runs one job outside of the service."""
     give_back_lost_nodes(store)
-    return SingleRun(
-        site_files(site), sources(site, folders), runner(), StaticNodes(site.nodes), store, folders, SystemClock()
-    )
+    preparation = BuildPreparation(site_files(site), sources(site, folders), folders)
+    return SingleRun(preparation, runner(), StaticNodes(site.nodes), store, SystemClock())
 
 
 def build_engine(site: Site, folders: Folders) -> Engine:
@@ -193,9 +202,9 @@ def build_engine(site: Site, folders: Folders) -> Engine:
     scheduler = Scheduler(site.layout, gerrits, store, where, pulse, clock, site.settings.infra_policy)
     prepared = sources(site, folders)
     executor = Executor(
-        site_files(site),
-        prepared,
+        BuildPreparation(site_files(site), prepared, folders),
         runner(),
+        prober(site),
         store,
         scheduler,
         folders,

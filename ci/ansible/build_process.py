@@ -10,7 +10,6 @@ import errno
 import importlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
 NO_ROOM = 74  # sysexits' EX_IOERR: not even the result could be written, or who we are
 MAX_ERROR = 600
-LITTLE_ROOM_BYTES = 8 << 20
 
 
 def main(arguments: list[str]) -> int:
@@ -54,7 +52,7 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         # Not print: what stays in a buffer would fail once more at exit, and hide the status.
         with suppress(OSError):
-            os.write(1, f"cannot write in {folder}: {error.strerror}\n".encode())
+            os.write(1, f"the build's process failed: {error}\n".encode())
         return NO_ROOM if _is_full(error) else 1
     return 0
 
@@ -65,9 +63,6 @@ def _outcome(folder: Path, test_reader: str, cancellation: playbook_run.Cancella
         return run_build(spec_file.read_spec(folder), cancellation, test_reader)
     except CIError as error:
         return BuildOutcome(Result.ERROR, started_at, time.time(), str(error))
-    except OSError as error:
-        fault, problem = Fault.DISK if _is_full(error) else Fault.LOST, f"the build's process failed: {error}"
-        return BuildOutcome(None, started_at, time.time(), problem, fault=fault)
 
 
 def run_build(spec: BuildSpec, cancellation: playbook_run.Cancellation, test_reader: str) -> BuildOutcome:
@@ -151,7 +146,7 @@ def _playbooks(
 def _has_no_room(context: playbook_run.RunContext) -> bool:
     """Whether a failure may be that of our own disk: what Ansible says of it differs from module to module."""
     lost = context.console.is_out_of_room or context.task_events.is_out_of_room
-    return lost or shutil.disk_usage(context.folder).free < LITTLE_ROOM_BYTES
+    return lost or limits.is_nearly_full(context.folder)
 
 
 def _is_full(error: OSError) -> bool:
@@ -212,6 +207,7 @@ def conclude(verdict: phases.Verdict, report: TestReport, started_at: float) -> 
         counts=report.counts,
         fault=verdict.fault,
         is_held=verdict.is_held,
+        unreachable=verdict.unreachable,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ CHECK_SECONDS = 2.0
 MOST_OF_THE_TIME = 0.02
 MEBIBYTE = 1 << 20
 CUT_MARK = b"\n[cut here: the build wrote more than it may]\n"
+LITTLE_ROOM_BYTES = 8 * MEBIBYTE
 NICENESS = 3
 OOM_SCORE = 500
 
@@ -27,6 +29,11 @@ def be_modest() -> None:
     os.nice(NICENESS)
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE), encoding="ascii")
+
+
+def is_nearly_full(folder: Path) -> bool:
+    """Whether what fails here may fail for want of room."""
+    return shutil.disk_usage(folder).free < LITTLE_ROOM_BYTES
 
 
 class DiskWatch:

@@ -46,6 +46,7 @@ class Verdict:
     succeeded: bool = False  # the value of zuul_success
     fault: Fault | None = None
     is_held: bool = False
+    unreachable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ def after_run(end: RunEnd, phase: Phase) -> Verdict:
         return Verdict(Result.CANCELED, end.error, is_canceled=True)
     fault = FAULTS.get(end.ending) or (Fault.PRE_RUN if phase == Phase.PRE_RUN else None)
     if fault is not None:
-        return Verdict(None, end.error, post_counts=False, fault=fault)
+        return Verdict(None, end.error, post_counts=False, fault=fault, unreachable=end.unreachable)
     if end.ending in {Ending.TIMED_OUT, Ending.OVER_LIMIT}:
         return Verdict(Result.TIMED_OUT, end.error, post_counts=False)
     if end.ending == Ending.BROKEN:
@@ -140,5 +141,6 @@ def after_post(verdict: Verdict, end: RunEnd, phase: Phase) -> Verdict:
         return verdict
     error = "; ".join(part for part in (end.error, verdict.error) if part)
     if end.ending == Ending.UNREACHABLE:
-        return replace(verdict, result=None, error=error, post_counts=False, fault=Fault.UNREACHABLE)
+        gone = end.unreachable
+        return replace(verdict, result=None, error=error, post_counts=False, fault=Fault.UNREACHABLE, unreachable=gone)
     return replace(verdict, result=Result.POST_FAILURE, error=error)

@@ -50,11 +50,12 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunEnd:
-    """How it ended, at which of the steps, and one line that says why ("" after a success)."""
+    """How it ended, at which of the steps, and one line that says why ("" after a success); hosts that were gone."""
 
     ending: Ending
     index: int
     error: str = ""
+    unreachable: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -257,8 +258,8 @@ class _PlaybookRun:
             return RunEnd(Ending.SUCCESS, index)
         if status < 0:
             return RunEnd(Ending.KILLED, index, f"{step}: ansible-playbook was killed by signal {-status}")
-        if progress.is_unreachable:
-            return RunEnd(Ending.UNREACHABLE, index, progress.failure)
+        if progress.unreachable:
+            return RunEnd(Ending.UNREACHABLE, index, progress.failure, tuple(sorted(progress.unreachable)))
         if progress.failure and (progress.has_failed_hosts or not progress.is_ended):
             return RunEnd(Ending.FAILED, index, progress.failure)
         if progress.is_ended and not progress.has_failed_hosts:

@@ -18,6 +18,7 @@ from ci.ansible import attempt_files, leftovers, spec_file
 from ci.ansible.attempt_files import MAX_CLEANUPS, PROCESS_NAME, cleanup_folder, cleanup_name, write_atomically
 from ci.ansible.build_process import NO_ROOM
 from ci.ansible.console import one_line
+from ci.ansible.limits import is_nearly_full
 from ci.ansible.phases import CLEANUP_TIMEOUT_SECONDS
 from ci.ansible.playbook_run import GRACE_SECONDS
 from ci.ansible.workspace import SYSTEM_PATH, close_connections
@@ -165,7 +166,7 @@ class AnsibleRunner:
         log.warning(problem, action="build.without_result", build=spec.build_id, leftover_processes=killed)
         ended_at = (folder if folder.exists() else Path("/")).stat().st_mtime
         started_at = _modified(folder / spec_file.FILE_NAME, ended_at)
-        fault = Fault.DISK if status == NO_ROOM else Fault.LOST
+        fault = Fault.DISK if status == NO_ROOM or (status is None and is_nearly_full(folder)) else Fault.LOST
         return BuildOutcome(None, started_at, _modified(folder / TASK_EVENTS_FILE, ended_at), problem, fault=fault)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ci.ansible.console import ConsoleLog, clean, one_line
 from ci.ansible.task_events import TaskEvents
@@ -44,7 +44,7 @@ class Progress:
     index: int = -1
     is_ended: bool = False
     has_failed_hosts: bool = False
-    is_unreachable: bool = False
+    unreachable: set[str] = field(default_factory=set)
     failure: str = ""
     play: str = ""
     _places: dict[str, Any] = field(default_factory=dict)
@@ -68,7 +68,8 @@ class Progress:
     def _on_playbook(self, event: dict[str, Any]) -> None:
         del event  # its path is the one we gave, and may occur twice: only the order tells the step
         self.index = min(self.index + 1, len(self.steps) - 1)
-        self.is_ended = self.has_failed_hosts = self.is_unreachable = False
+        self.is_ended = self.has_failed_hosts = False
+        self.unreachable = set()
         self.failure = ""
         self.console.say(f"{self.step.phase.upper()} START: [trusted : {self.step.playbook}]")
 
@@ -108,7 +109,8 @@ class Progress:
         if status in {"failed", "unreachable"}:
             message = _cause(str(event["message"])) if status == "unreachable" else one_line(str(event["message"]))
             self.failure = f"{self.step}: task {_title(event)!r} {status} on {clean(host, MAX_NAME)}: {message}"
-            self.is_unreachable = self.is_unreachable or status == "unreachable"
+            if status == "unreachable":
+                self.unreachable.add(host)
         self._store(event, host, status)
 
     def _on_stats(self, event: dict[str, Any]) -> None:
@@ -121,7 +123,7 @@ class Progress:
         for host, counts in event["hosts"].items():
             self.console.say_for(host, [" ".join(f"{title}: {counts.get(key, 0)}" for key, title in RECAP)])
         self.console.say()
-        ending = "RESULT_UNREACHABLE" if self.is_unreachable else "RESULT_NORMAL"
+        ending = "RESULT_UNREACHABLE" if self.unreachable else "RESULT_NORMAL"
         self.console.say(f"{self.step.phase.upper()} END {ending}: [trusted : {self.step.playbook}]")
 
     def _store(self, event: dict[str, Any], host: str, status: str) -> None:

@@ -94,6 +94,10 @@ class Settings:
     first_look_back_seconds: int = setting(
         "how far back the very first start acts on what happened in Gerrit; 0 for not at all", default=0
     )
+    build_disk_limit_mib: int = setting(
+        "MiB that a build may write here, logs included; one that writes more is ended", default=2048
+    )
+    build_memory_limit_mib: int = setting("MiB of memory for each process of a build here", default=2048)
     log_days: int = setting("days for which logs are kept; 0 for ever", default=30)
     history_days: int = setting(
         "days for which builds and votes stay in the database, at least log_days; 0 for ever", default=365

@@ -109,7 +109,8 @@ class BuildOutcome:
 
     `result` None asks for another attempt, and `fault` says why. `error` is one line
     that says what broke, "" after a success. `failed_tests` holds the first ones only; `counts` is None without tests.
-    `is_held`: cleanup-run was left out, somebody wants to look at the nodes. Times in seconds since the epoch.
+    `is_held`: cleanup-run was left out, somebody wants to look at the nodes.
+    `unreachable` are the nodes that were, by their names in the nodeset. Times in seconds since the epoch.
     """
 
     result: Result | None
@@ -120,6 +121,7 @@ class BuildOutcome:
     counts: ResultCounts | None = None
     fault: Fault | None = None
     is_held: bool = False
+    unreachable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

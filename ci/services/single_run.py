@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ci.errors import CIError
-from ci.model.build import Build, BuildOutcome, BuildSpec, BuildState, ProcessIdentity
+from ci.model.build import Build, BuildState
 from ci.services import availability, decisions
-from ci.services.zuul_variables import Run, zuul_variables
 
 if TYPE_CHECKING:
     import threading
 
+    from ci.model.build import BuildOutcome, BuildSpec, ProcessIdentity
     from ci.model.change import Change
     from ci.model.job import FrozenJob
-    from ci.model.node import Node
-    from ci.ports import Clock, JobRunner, NodeProvider, SourcePreparer, Store
-    from ci.services.executor import SiteFiles
-    from ci.services.folders import Folders
+    from ci.ports import Clock, JobRunner, NodeProvider, Store
+    from ci.services.build_preparation import BuildPreparation
 
 PIPELINE = "run"
 
@@ -27,15 +26,12 @@ class SingleRun:
     """Takes free nodes, prepares the source and starts the job; the nodes are held so that a service keeps off."""
 
     def __init__(
-        self, site: SiteFiles, sources: SourcePreparer, runner: JobRunner, nodes: NodeProvider,
-        store: Store, folders: Folders, clock: Clock,
-    ) -> None:  # fmt: skip
-        self._site = site
-        self._sources = sources
+        self, preparation: BuildPreparation, runner: JobRunner, nodes: NodeProvider, store: Store, clock: Clock
+    ) -> None:
+        self._preparation = preparation
         self._runner = runner
         self._nodes = nodes
         self._store = store
-        self._folders = folders
         self._clock = clock
 
     def prepare(self, job: FrozenJob, change: Change, holder: str) -> BuildSpec:
@@ -44,7 +40,8 @@ class SingleRun:
         with self._store.transaction():
             lease = self._lease(build)
             self._store.buildsets.hold_nodes(holder, lease.nodes, self._clock.now())
-        return self._spec(build, change, tuple(node for _, node in lease.nodes))
+        spec = self._preparation.spec(build, change, PIPELINE, [node for _, node in lease.nodes])
+        return replace(spec, zuul=self._preparation.variables(build, change, PIPELINE))
 
     def _lease(self, build: Build) -> decisions.Lease:
         now, nodes, conditions = self._clock.now(), self._nodes.nodes(), self._store.nodes.all()
@@ -56,22 +53,6 @@ class SingleRun:
         if isinstance(decided[0], decisions.EndBuild):
             raise CIError(decided[0].reason)
         return decided[0]
-
-    def _spec(self, build: Build, change: Change, nodes: tuple[Node, ...]) -> BuildSpec:
-        folder = self._folders.build(build)
-        required = tuple(project.name for project in build.job.required_projects)
-        projects = self._sources.prepare(change, required, folder / "work" / "src", buildset_id=build.buildset_id)
-        return BuildSpec(
-            build_id=build.id,
-            attempt=1,
-            folder=str(folder),
-            log_folder=str(self._folders.build_logs(build, change, PIPELINE)),
-            site=str(self._site.folder),
-            job=build.job,
-            nodes=nodes,
-            private_key=str(self._site.node_private_key),
-            zuul=zuul_variables(Run(build, change, PIPELINE, self._site.tenant), projects),
-        )
 
     def start(self, spec: BuildSpec) -> ProcessIdentity:
         return self._runner.start(spec)

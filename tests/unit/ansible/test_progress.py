@@ -51,7 +51,7 @@ def test_a_failure_names_phase_playbook_task_host_and_the_first_line(progress):
 def test_an_unreachable_node_is_told_with_sshs_own_complaint(progress):
     send(progress, "playbook", path="")
     result(progress, "unreachable", message="Make sure it can be reached over ssh: @@@@\nHost key verification failed.")
-    assert progress.is_unreachable
+    assert progress.unreachable == {"compute"}
     assert progress.failure.endswith("unreachable on compute: Host key verification failed")
 
 
