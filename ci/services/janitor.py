@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 DAY_SECONDS = 86_400.0
 EVERY_SECONDS = 600.0
-# A step works for so long at most; where there is more to do the next one comes soon.
-SLICE_SECONDS = 1.0
+# A chore works for so long at a time; where there is more to do the next one comes soon.
+SLICE_SECONDS = 0.5
 SOON_SECONDS = 1.0
 # Somebody may still want to look into the folder of a build that has just ended.
 BUILD_FOLDER_SECONDS = 3600.0
@@ -75,19 +75,23 @@ class Janitor:
         self._log = get_logger("janitor")
 
     def step(self) -> float:
-        """Work for a slice when it is time; returns after how many seconds to come again."""
+        """Do a slice of each chore when it is time; returns after how many seconds to come again."""
         if self._clock.now() < self._due_at:
             return self._due_at - self._clock.now()
-        self._slice_ends_at = self._monotonic() + SLICE_SECONDS
-        unfinished: list[bool] = []
+        finished: list[bool] = []
+
+        def work(chore: Callable[[], bool]) -> None:
+            self._slice_ends_at = self._monotonic() + SLICE_SECONDS
+            finished.append(chore())
+
         self._due_at = self._clock.now() + SOON_SECONDS  # also when one of the chores fails
         chores = (
             self._empty_trash, self._old_logs, self._unknown_logs, self._build_folders, self._old_buildsets,
             self._old_events, self._mirrors, self._sweep,
         )  # fmt: skip
-        for_each(lambda chore: unfinished.append(not chore()), chores)
+        for_each(work, chores)
         self._store.retention.shrink_log()
-        if not any(unfinished):
+        if all(finished):
             self._due_at = self._clock.now() + EVERY_SECONDS
         return self._due_at - self._clock.now()
 

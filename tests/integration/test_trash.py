@@ -41,7 +41,7 @@ def removed(root, folder):
 
 def test_a_folder_goes_with_the_parents_that_are_empty_then(root):
     assert removed(root, build_folder(root))
-    assert os.listdir(root) == [TRASH]
+    assert [path.name for path in root.iterdir()] == [TRASH]
 
 
 def test_a_parent_that_is_not_empty_stays(root):
