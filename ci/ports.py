@@ -175,6 +175,14 @@ class Room(Protocol):
         ...
 
 
+class NodeHealth(NodeProber, Protocol):
+    """A prober that does not look again at what was fine a moment ago."""
+
+    def ended(self, build: Build, outcome: BuildOutcome) -> None:
+        """What the end of an attempt says about its machines: whether they are to be looked at before the next one."""
+        ...
+
+
 class Clock(Protocol):
     """The time, so that tests and the simulator can have their own."""
 
@@ -304,8 +312,9 @@ class NodeConditions(Protocol):
     def failed(self, machine: str, reason: str, now: float, *, is_ill: bool, build_id: str = "") -> Condition:
         """Count a failure: a pause that grows, and with the third in a row the machine is set aside.
 
-        `is_ill`: a health check found it. Otherwise it was lost under a build, and of one build that counts once: a
-        patch that brings machines down must not put one aside alone.
+        During that pause nothing more is counted: its other places tell of the same trouble. `is_ill`: a health check
+        found it. Otherwise it was lost under a build, and of one build that counts once: a patch that brings machines
+        down must not put one aside alone.
         """
         ...
 

@@ -108,7 +108,7 @@ class NodepoolReader:
         file = self._reader.read(NodepoolFile, self._document.root, self._document.root_place)
         if file is None:
             return ()
-        self.labels = frozenset(label.name for label in file.labels)
+        self._read_labels(file.labels)
         nodes: list[Node] = []
         taken: dict[str, int] = {}
         for index, value in enumerate(file.providers):
@@ -116,6 +116,16 @@ class NodepoolReader:
             for provider, section in self._static(value, place):
                 nodes.extend(self._nodes(provider, section, taken))
         return tuple(nodes)
+
+    def _read_labels(self, labels: list[LabelSection]) -> None:
+        lines: dict[str, int] = {}
+        for label in labels:
+            line = label.place("name")[0]
+            if label.name in lines:
+                hint = f"first on line {lines[label.name]}: remove one of them"
+                self._reader.report(label.place("name"), f"the label {label.name} is there twice", hint)
+            lines.setdefault(label.name, line)
+        self.labels = frozenset(lines)
 
     def _static(self, value: Any, place: Place) -> Iterator[tuple[str, StaticNodeSection]]:
         if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
@@ -129,6 +139,8 @@ class NodepoolReader:
             return
         provider = self._reader.read(StaticProviderSection, value, place)
         for pool in provider.pools if provider else ():
+            if not pool.nodes:
+                self._reader.report(pool.place(), f"the pool {pool.name} has no nodes", "list some or remove the pool")
             for node in pool.nodes:
                 yield value["name"], node
 

@@ -33,6 +33,8 @@ def next_opening_at(nodes: Sequence[Node], conditions: Mapping[str, Condition], 
 
 def why_closed(build: Build, nodes: Sequence[Node], conditions: Mapping[str, Condition]) -> str:
     """Say which machines a build waits for a person to give back; "" where enough are ready or only in use."""
+    if all(one.state is NodeState.READY for one in conditions.values()):
+        return ""
     shut = [one for machine in sorted({node.machine for node in nodes})
             if (one := conditions.get(machine)) and one.state is not NodeState.READY]  # fmt: skip
     shut_names = {one.machine for one in shut}

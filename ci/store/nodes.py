@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 FAILURES_TO_SET_ASIDE = 3
 FIRST_PAUSE_SECONDS = 30.0
-PAUSE_GROWTH = 4.0
+PAUSE_GROWTH = 2.0
 LOOK_AGAIN_SECONDS = 15 * 60.0
 
 
@@ -30,6 +30,8 @@ class NodeTable:
     def failed(self, machine: str, reason: str, now: float, *, is_ill: bool, build_id: str = "") -> Condition:
         with self._database.transaction():
             before = self._get(machine, now)
+            if before.failures and now < before.retry_at:
+                return before  # its other places tell of the same trouble
             again = bool(build_id) and build_id == before.last_build and before.failures > 0
             failures = before.failures + (0 if again and not is_ill else 1)
             state = before.state

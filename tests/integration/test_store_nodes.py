@@ -22,9 +22,13 @@ def store(tmp_path):
     store.close()
 
 
-def ill(store, times, *, now=10.0):
-    for _ in range(times):
-        one = store.nodes.failed(MACHINE, "no route", now, is_ill=True)
+def fail(store, times, *, is_ill=True, builds=("",)):
+    """Fail so many times, each after the pause of the one before."""
+    for number in range(times):
+        known = store.nodes.all().get(MACHINE)
+        now = max(10.0, known.retry_at if known else 0.0)
+        name = builds[number % len(builds)]
+        one = store.nodes.failed(MACHINE, "no route", now, is_ill=is_ill, build_id=name)
     return one
 
 
@@ -38,17 +42,17 @@ def test_a_machine_that_nothing_happened_to_is_not_listed_and_takes_builds(store
 
 
 def test_a_failure_is_followed_by_a_pause_that_grows(store):
-    first = ill(store, 1)
+    first = fail(store, 1)
     assert not first.takes_builds(39.9)
     assert first.takes_builds(40.0)
-    second = ill(store, 1, now=40.0)
+    second = fail(store, 1)
     assert second.state is NodeState.READY
     assert second.retry_at - 40.0 > 30.0
 
 
 def test_the_third_failure_in_a_row_sets_a_machine_aside(store):
-    assert ill(store, 2).state is NodeState.READY
-    assert ill(store, 1).state is NodeState.SET_ASIDE
+    assert fail(store, 2).state is NodeState.READY
+    assert fail(store, 1).state is NodeState.SET_ASIDE
     assert not state(store).takes_builds(1e12)
     assert [(one.from_state, one.to_state) for one in store.views.steps(MACHINE)] == [
         ("ready", "ready"),
@@ -58,37 +62,46 @@ def test_the_third_failure_in_a_row_sets_a_machine_aside(store):
 
 
 def test_a_build_that_ends_well_makes_earlier_failures_good(store):
-    ill(store, 2)
+    fail(store, 2)
     store.nodes.worked(MACHINE, 20.0)
     assert state(store).takes_builds(20.0)
-    assert ill(store, 2).state is NodeState.READY
+    assert fail(store, 2).state is NodeState.READY
 
 
 def test_a_build_that_still_ran_on_a_machine_set_aside_does_not_bring_it_back(store):
-    ill(store, 3)
+    fail(store, 3)
     store.nodes.worked(MACHINE, 20.0)
     assert state(store).state is NodeState.SET_ASIDE
 
 
 def test_one_build_alone_cannot_set_a_machine_aside(store):
-    for _ in range(5):
-        one = store.nodes.failed(MACHINE, "lost", 10.0, is_ill=False, build_id="b1")
+    one = fail(store, 5, is_ill=False, builds=("b1",))
     assert (one.state, one.failures) == (NodeState.READY, 1)
-    store.nodes.failed(MACHINE, "lost", 10.0, is_ill=False, build_id="b2")
-    assert store.nodes.failed(MACHINE, "lost", 10.0, is_ill=False, build_id="b3").state is NodeState.SET_ASIDE
+    assert fail(store, 2, is_ill=False, builds=("b2", "b3")).state is NodeState.SET_ASIDE
+
+
+def test_what_several_places_of_a_machine_tell_of_one_outage_counts_once(store):
+    fail(store, 1)
+    for _ in range(5):
+        one = store.nodes.failed(MACHINE, "no route either", 11.0, is_ill=True)
+    assert one.failures == 1
+    assert len(store.views.steps(MACHINE)) == 1
+
+
+def test_a_health_check_that_one_build_waits_for_counts_each_time(store):
+    assert fail(store, 3, builds=("b1",)).state is NodeState.SET_ASIDE
 
 
 def test_what_was_ill_comes_back_on_probation(store):
-    ill(store, 3)
+    fail(store, 3)
     store.nodes.recovered(MACHINE, 50.0)
     assert state(store).takes_builds(50.0)
     assert (state(store).since, state(store).reason) == (50.0, "well again after: no route")
-    assert ill(store, 1).state is NodeState.SET_ASIDE
+    assert fail(store, 1).state is NodeState.SET_ASIDE
 
 
 def test_what_failed_under_builds_only_comes_back_by_a_person(store):
-    for name in ("b1", "b2", "b3"):
-        store.nodes.failed(MACHINE, "lost", 10.0, is_ill=False, build_id=name)
+    fail(store, 3, is_ill=False, builds=("b1", "b2", "b3"))
     store.nodes.recovered(MACHINE, 50.0)
     assert state(store).state is NodeState.SET_ASIDE
     store.nodes.enable(MACHINE, 60.0)
@@ -97,7 +110,7 @@ def test_what_failed_under_builds_only_comes_back_by_a_person(store):
 
 def test_a_drained_machine_stays_so_whatever_happens_until_it_is_enabled(store):
     store.nodes.drain(MACHINE, "new disk", 5.0)
-    ill(store, 4)
+    fail(store, 4)
     store.nodes.worked(MACHINE, 20.0)
     assert (state(store).state, state(store).reason, state(store).since) == (NodeState.DRAINING, "new disk", 5.0)
     store.nodes.enable(MACHINE, 30.0)

@@ -13,10 +13,12 @@ delete from task_events where (build_id, attempt, position) in (
 update builds set logs_removed_at = :now where id = :id and state = 'ended'
 
 -- name: old_buildsets
--- Ended ones whose logs are gone and whose reviews are done with, oldest first.
+-- Ended ones whose logs are gone, whose nodes nobody holds and whose reviews are done with, oldest first.
 select id, event_id from buildsets where state = 'ended' and ended_at < :before
   and not exists (
-    select 1 from builds where buildset_id = buildsets.id and (state <> 'ended' or logs_removed_at is null)
+    select 1 from builds where buildset_id = buildsets.id and (
+      state <> 'ended' or logs_removed_at is null or exists (select 1 from holds where build_id = builds.id)
+    )
   )
   and not exists (select 1 from reviews where buildset_id = buildsets.id and state in ('pending', 'sending'))
 order by ended_at limit :limit
