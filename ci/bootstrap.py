@@ -23,6 +23,7 @@ from ci.services.executor import Executor
 from ci.services.folders import Folders
 from ci.services.janitor import Janitor, Limits
 from ci.services.listener import Listener
+from ci.services.loop_threads import LoopThreads
 from ci.services.node_allocator import NodeAllocator
 from ci.services.pulse import Pulse
 from ci.services.reporter import Reporter
@@ -211,12 +212,13 @@ def build_engine(site: Site, folders: Folders) -> Engine:
         pulse,
         clock,
     )
-    disk = room(site, folders)
+    disk, threads = room(site, folders), LoopThreads()
     limits = Limits(site.settings.log_days, site.settings.history_days)
-    pages = Sources(store.views, store.buildsets, (nodes,), folders, where, clock, pulse, disk)
+    pages = Sources(store.views, store.buildsets, (nodes,), folders, where, clock, pulse, disk, threads.dead)
     web = WebServer(create_app(pages), Listen(site.settings.listen_address, site.settings.port))
     parts = Parts(
         store=store,
+        views=store.views,
         connections=tuple(gerrits),
         listeners=[_listener(one, site, store, pulse, clock) for one in gerrits.values()],
         scheduler=scheduler,
@@ -226,5 +228,6 @@ def build_engine(site: Site, folders: Folders) -> Engine:
         janitor=Janitor(limits, store, store.views, folders, BuildRemains(), clock, prepared),
         web=web,
         pulse=pulse,
+        threads=threads,
     )
     return Engine(Service(parts), web, store)

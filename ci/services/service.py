@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from ci.errors import CIError
 from ci.observability import get_logger
-from ci.ports import Store
+from ci.ports import Store, Views
 from ci.services.executor import Executor
 from ci.services.janitor import Janitor
 from ci.services.listener import Listener
 from ci.services.loop import run_loop
+from ci.services.loop_threads import LoopThreads
 from ci.services.node_allocator import NodeAllocator
 from ci.services.pulse import Pulse
 from ci.services.reporter import Reporter
@@ -39,6 +41,7 @@ class Parts:
     """What the service is made of."""
 
     store: Store
+    views: Views
     connections: Sequence[str]
     listeners: Sequence[Listener]
     scheduler: Scheduler
@@ -48,6 +51,7 @@ class Parts:
     janitor: Janitor
     web: Server
     pulse: Pulse
+    threads: LoopThreads
 
 
 class Service:
@@ -63,6 +67,7 @@ class Service:
         parts = self._parts
         parts.web.start()
         started()
+        self._tell_of_unknown_connections()
         loops: dict[str, Callable[[], float | None]] = {
             "node_allocator": parts.node_allocator.step,
             "executor": parts.executor.step,
@@ -74,22 +79,32 @@ class Service:
             loops[f"reporter {connection}"] = partial(parts.reporter.step, connection)
         for listener in parts.listeners:
             loops[f"catch_up {listener.name}"] = listener.step
-        threads = [self._thread(name, run_loop, name, step, parts.pulse, self._stop) for name, step in loops.items()]
-        threads += [self._thread("listener", listener.run, self._stop) for listener in parts.listeners]
+        for name, step in loops.items():
+            parts.threads.start(name, run_loop, name, step, parts.pulse, self._stop)
+        for listener in parts.listeners:
+            parts.threads.start(f"listener {listener.name}", listener.run, self._stop)
         stop.wait()
         self._log.info("stopping", action="service.stopping")
         self._stop.set()
         parts.pulse.beat()
         parts.executor.stop()
-        for thread in threads:
-            thread.join(STOP_SECONDS)
+        parts.threads.stop(STOP_SECONDS)
         parts.web.stop()
         self._log.info("stopped", action="service.stopped")
 
-    def _thread(self, name: str, target: Callable[..., None], *arguments: object) -> threading.Thread:
-        thread = threading.Thread(target=target, args=arguments, name=name, daemon=True)
-        thread.start()
-        return thread
+    def _tell_of_unknown_connections(self) -> None:
+        """Say what waits for a Gerrit that zuul.conf no longer names: it is kept until it is named again."""
+        try:
+            waiting = self._parts.views.waiting()
+        except CIError as error:
+            self._log.error("not known what waits", action="service.waiting", error=str(error))
+            return
+        for one in waiting:
+            if one.connection not in self._parts.connections:
+                self._log.warning(
+                    "waits for a connection that zuul.conf does not name", action="service.unknown_connection",
+                    connection=one.connection, events=one.events, reviews=one.reviews,
+                )  # fmt: skip
 
 
 class _Watcher:

@@ -94,6 +94,8 @@ class Api:
 
     def health(self, _request: Request) -> Response:
         self._sources.views.events_waiting()  # raises when the database does not answer
+        if dead := self._sources.dead_loops():
+            return PlainTextResponse(f"ended, restart the service: {', '.join(dead)}\n", status_code=503)
         shortage = self._sources.shortage
         # 200 all the same: a restart would make no room
         return PlainTextResponse("ok\n" + (f"no build is taken: {shortage}\n" if shortage else ""))
@@ -151,6 +153,12 @@ class _StateMetrics:
         yield builds
         waiting = self._sources.views.events_waiting()
         yield GaugeMetricFamily("powervm_ci_events_waiting", "Events that wait to be acted on", value=waiting)
+        open_reviews = GaugeMetricFamily(
+            "powervm_ci_reviews_waiting", "Reviews on their way to a Gerrit", labels=["connection"]
+        )
+        for waiting_reviews in self._sources.views.reviews_open():
+            open_reviews.add_metric([waiting_reviews.connection], waiting_reviews.reviews)
+        yield open_reviews
         total = sum(len(provider.nodes()) for provider in self._sources.nodes)
         yield GaugeMetricFamily("powervm_ci_nodes", "Places for builds", value=total)
         leases = len(self._sources.views.leases())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
@@ -31,6 +31,7 @@ class Sources:
     clock: Clock
     pulse: Pulse
     room: Room | None = None
+    dead_loops: Callable[[], Sequence[str]] = tuple  # names of the service's loops that have ended
 
     @property
     def shortage(self) -> str:

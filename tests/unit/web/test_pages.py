@@ -182,6 +182,14 @@ def test_a_database_that_does_not_answer_is_503(rows):
     assert "Try again" in ask("/build/a").text
 
 
+def test_a_loop_that_ended_is_503_and_named(rows):
+    ask = Asker(create_app(dataclasses.replace(rows.sources, dead_loops=lambda: ("reporter opendev", "executor"))))
+    answer = ask("/healthz")
+    assert answer.status == 503
+    assert "reporter opendev, executor" in answer.text
+    assert Asker(create_app(rows.sources))("/healthz").status == 200
+
+
 def test_programs_get_the_same_facts(ask, ids):
     status = ask("/api/status").json()
     assert [one["state"] for one in status["connections"]] == ["connected", "alarm"]
