@@ -7,6 +7,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -46,8 +47,14 @@ class Outcome:
     problems: list[str] = field(default_factory=list)
 
 
-def kills(running: Stage, seed: int, count: int, say: Say, *, only: Sequence[str] = ()) -> Outcome:
-    """Kill the service so often while a developer works, then let it settle and judge it."""
+def kills(
+    running: Stage, seed: int, count: int, say: Say, *,
+    only: Sequence[str] = (), record_seconds: float = RECORD_SECONDS, settle_seconds: float = SETTLE_SECONDS,
+) -> Outcome:  # fmt: skip
+    """Kill the service so often while a developer works, then let it settle and judge it.
+
+    `only`: at points that begin so. The first life, of `record_seconds`, is there to learn the points.
+    """
     interval, life = (
         (LIGHT_INTERVAL_SECONDS, 5.0) if running.light else (ANSIBLE_INTERVAL_SECONDS, ANSIBLE_LIFE_SECONDS)
     )
@@ -55,7 +62,7 @@ def kills(running: Stage, seed: int, count: int, say: Say, *, only: Sequence[str
     done = killer.done
     running.flow.start(interval)
     if not running.passed:
-        killer.record(RECORD_SECONDS)
+        killer.record(record_seconds)
         say(f"{len(running.passed)} points are known")
     while done.total < count:
         where = killer.kill_once(only)
@@ -63,7 +70,7 @@ def kills(running: Stage, seed: int, count: int, say: Say, *, only: Sequence[str
         say(f"kill {done.total} at {where}{last}; {running.flow.actions} actions, {len(running.flow.changes)} changes")
     running.flow.stop()
     say("settling")
-    problems = [*done.problems, *settle(running, SETTLE_SECONDS)]
+    problems = [*done.problems, *settle(running, settle_seconds)]
     known = set(running.passed)
     figures = {
         "kills": done.total,
@@ -227,8 +234,6 @@ def main(arguments: list[str]) -> int:
     options.seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1 << 31)
     started = time.monotonic()
     _say(f"seed {options.seed}")
-    import tempfile  # noqa: PLC0415
-
     with tempfile.TemporaryDirectory(prefix="powervm-ci-crash-gerrit-") as folder:
         options.folder = Path(folder)
         outcomes = run_all(options, _say)

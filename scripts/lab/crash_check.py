@@ -19,6 +19,7 @@ class Problem:
     change: int
     what: str
     buildset: str = ""
+    may_heal: bool = False  # something is missing that may still come
 
     def __str__(self) -> str:
         return f"change {self.change}: {self.what}" + (f" (buildset {self.buildset})" if self.buildset else "")
@@ -55,10 +56,10 @@ class Judge:
             return self.problems
         last = self._patchsets[self._current]
         if not last.answered:
-            self._complain(f"the last trigger on patch set {self._current} has no review")
+            self._miss(f"the last trigger on patch set {self._current} has no review")
         least = last.triggers - last.excused
         if len(last.reviews) < least:
-            self._complain(f"{last.triggers} triggers and {len(last.reviews)} reviews on patch set {self._current}")
+            self._miss(f"{last.triggers} triggers and {len(last.reviews)} reviews on patch set {self._current}")
         if last.reviews and (vote := _vote(detail, self.user)) != self.verdicts[self._current]:
             self._complain(f"the vote is {vote} instead of {self.verdicts[self._current]:+d}")
         return self.problems
@@ -106,6 +107,9 @@ class Judge:
             self._complain("a review on an abandoned change", buildset)
         if _WORDS[self.verdicts[patchset]] not in text:
             self._complain(f"patch set {patchset} deserves {self.verdicts[patchset]:+d}, but: {text[:300]!r}", buildset)
+
+    def _miss(self, what: str) -> None:
+        self.problems.append(Problem(self.number, what, may_heal=True))
 
     def _complain(self, what: str, buildset: str = "") -> None:
         self.problems.append(Problem(self.number, what, buildset))

@@ -36,7 +36,7 @@ def settle(stage: Stage, seconds: float, *, race_seconds: float = RACE_SECONDS) 
 
 
 def _unsettled(stage: Stage, race_seconds: float) -> bool:
-    return bool(_leftovers(stage) or stage.flow.problems(race_seconds))
+    return bool(_leftovers(stage)) or any(problem.may_heal for problem in stage.flow.problems(race_seconds))
 
 
 def _leftovers(stage: Stage) -> list[str]:
