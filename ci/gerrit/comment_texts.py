@@ -80,10 +80,14 @@ def texts_by_time(messages: Sequence[Message], comments: Fields, created: dict[i
     for message in messages:
         if not message.comments:
             continue
-        mine = next((b for b in batches if b.second == message.second and same_account(b.author, message.author)), None)
-        if mine is not None:
-            batches.remove(mine)
-        found[message] = _divided(message, mine.texts if mine else [], created)
+        mine = [b for b in batches if b.second == message.second and same_account(b.author, message.author)]
+        if not mine:
+            found[message] = Texts()
+            continue
+        # With several in one second: the count tells, but for comments on lines, which it counts too.
+        batch = min(mine, key=lambda b: (len(b.texts) != message.comments, len(b.texts) > message.comments))
+        batches.remove(batch)
+        found[message] = _divided(message, batch.texts, created)
     return found
 
 
@@ -101,13 +105,19 @@ def texts_by_order(messages: Sequence[Message], row: Fields) -> dict[Message, Te
             m for m in messages
             if m.comments and m.patchset == message.patchset and same_account(m.author, message.author)
         ]  # fmt: skip
-        texts = [
-            comment.text("message", "")
-            for comment in patchsets[message.patchset].children("comments")
-            if comment.text("file", "") == PATCHSET_LEVEL
-            and same_account(account(comment.optional_child("reviewer")), message.author)
-        ]
-        found[message] = _matched(peers.index(message), peers, texts)
+        written = {
+            number: [
+                (comment.text("file", "") == PATCHSET_LEVEL, comment.text("message", ""))
+                for comment in fields.children("comments")
+                if same_account(account(comment.optional_child("reviewer")), message.author)
+            ]
+            for number, fields in patchsets.items()
+            if number <= message.patchset
+        }
+        own = written.pop(message.patchset)
+        may_be_older = not own and any(is_text for texts in written.values() for is_text, _ in texts)
+        texts = [text for is_text, text in own if is_text]
+        found[message] = None if may_be_older else _matched(peers.index(message), peers, texts)
     return found
 
 

@@ -6,7 +6,7 @@ import math
 import threading
 from typing import TYPE_CHECKING
 
-from tenacity.wait import wait_exponential_jitter
+from tenacity.wait import wait_exponential, wait_random
 
 from ci.errors import CIError
 from ci.model.event import EventType
@@ -28,7 +28,7 @@ REGULAR_SECONDS = 3600.0
 # A watermark that is this old costs a restart next to nothing: no reason to write to the disk for each event.
 WATERMARK_SECONDS = 10.0
 BEFORE_FIRST_START = "before the first start"
-_backoff = wait_exponential_jitter(initial=2, max=300, jitter=2)
+_backoff = wait_exponential(multiplier=2, max=300) + wait_random(0, 2)
 
 
 class CatchUp:

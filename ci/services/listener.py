@@ -77,6 +77,7 @@ class Listener:
 
     def _listen_once(self, stop: threading.Event) -> float:
         """Listen until the link is lost; returns how long to wait before the next try."""
+        self._opened_at = None
         try:
             if self._shown is None:  # later on, why the last try failed says more than that we try again
                 self._show(ConnectionState.CONNECTING, "")

@@ -36,6 +36,12 @@ class Side(Protocol):
     def vote(self, number: int, label: str, value: int) -> None: ...
     def set_status(self, number: int, status: str) -> None: ...
     def set_wip(self, number: int, *, wip: bool) -> None: ...
+    def start_review(self, number: int) -> None: ...
+    def set_private(self, number: int, *, private: bool) -> None: ...
+    def draft(self, number: int, text: str) -> None: ...
+    def publish_drafts(self, number: int) -> None: ...
+    def amend_and_publish(self, number: int, files: dict[str, str]) -> None: ...
+    def web_url(self) -> str: ...
     def messages(self, number: int) -> list[str]: ...
     def ci_vote(self, number: int, label: str, patchset: int = 1) -> int: ...
 
@@ -50,6 +56,9 @@ class _Base:
     def known_hosts_line(self) -> str:
         raise NotImplementedError
 
+    def web_url(self) -> str:
+        raise NotImplementedError
+
     def adapter(self, user: str = "ci", **settings: Any) -> SshGerrit:
         known_hosts = self.folder / "proxy_known_hosts"
         known_hosts.write_text(self.known_hosts_line())
@@ -61,6 +70,7 @@ class _Base:
             "sshkey": self.key_path(user),
             "known_hosts": known_hosts,
             "keepalive": 1,
+            "baseurl": self.web_url(),
         }
         return SshGerrit(**(given | settings))
 
@@ -110,6 +120,24 @@ class FakeSide(_Base):
 
     def set_wip(self, number: int, *, wip: bool) -> None:
         self.gerrit.state.set_wip(number, "dev", wip=wip)
+
+    def start_review(self, number: int) -> None:
+        self.gerrit.state.start_review(number, "dev")
+
+    def set_private(self, number: int, *, private: bool) -> None:
+        self.gerrit.state.set_private(number, "dev", private=private)
+
+    def draft(self, number: int, text: str) -> None:
+        self.gerrit.state.draft(number, "dev", text)
+
+    def publish_drafts(self, number: int) -> None:
+        self.gerrit.state.publish_drafts(number, "dev")
+
+    def amend_and_publish(self, number: int, files: dict[str, str]) -> None:
+        self.gerrit.state.amend(number, files, publish=True)
+
+    def web_url(self) -> str:
+        return self.gerrit.rest.url
 
     def messages(self, number: int) -> list[str]:
         return [text for _, _, text in self.gerrit.state.changes[number].messages]
@@ -180,6 +208,27 @@ class RealSide(_Base):
     def set_wip(self, number: int, *, wip: bool) -> None:
         self._dev.call("POST", f"changes/{number}/{'wip' if wip else 'ready'}", {})
 
+    def start_review(self, number: int) -> None:
+        self._dev.review(number, {"ready": True})
+
+    def set_private(self, number: int, *, private: bool) -> None:
+        self._dev.call("POST", f"changes/{number}/{'private' if private else 'private.delete'}", {})
+
+    def draft(self, number: int, text: str) -> None:
+        body = {"path": "/PATCHSET_LEVEL", "message": text, "unresolved": False}
+        self._dev.call("PUT", f"changes/{number}/revisions/current/drafts", body)
+
+    def publish_drafts(self, number: int) -> None:
+        self._dev.review(number, {"drafts": "PUBLISH_ALL_REVISIONS"})
+
+    def amend_and_publish(self, number: int, files: dict[str, str]) -> None:
+        self._dev_tree.reset(self._heads[number])
+        self._dev_tree.amend(files)
+        self._heads[number] = self._dev_tree.push_change(options="%publish-comments")[2]
+
+    def web_url(self) -> str:
+        return self.gerrit.url
+
     def messages(self, number: int) -> list[str]:
         return self._dev.messages(number)
 
@@ -218,6 +267,12 @@ class Listening:
             self.error = error
         finally:
             self.opened.set()
+
+    @property
+    def events(self) -> list[Any]:
+        """All that has come so far."""
+        with self._changed:
+            return [event for _, event in self._events]
 
     def wait_for(self, kind: str, number: int, timeout_seconds: float = 10.0, skip: int = 0) -> Any:
         """Return the event of that type on that change, after `skip` of them; fails at the deadline."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import calendar
 import contextlib
 import json
 import queue
+import re
+import shlex
 import socket
 import threading
+import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import paramiko
@@ -14,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.fakes.gerrit_changes import FakeAccount, FakeChange, FakeChanges, GerritRefuses
+from tests.fakes.gerrit_rest import FakeRest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +34,8 @@ class FakeGerrit:
     """A context manager: accounts `ci` (third-party CI) and `dev` (a developer), each with a key in `folder`.
 
     Switches: `refuse_auth` for new connections, `answer_delay_seconds` for every command, `send_line` for garbage on
-    the streams, `close_streams`. For links that break or freeze put a `TcpProxy` in between.
+    the streams, `close_streams`, `query_lines` in place of the rows of every query; `rest` has its own. For links that
+    break or freeze put a `TcpProxy` in between.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -36,12 +43,14 @@ class FakeGerrit:
         self.refuse_auth = False
         self.answer_delay_seconds = 0.0
         self.error_on_review: str | None = None
+        self.query_lines: list[bytes] | None = None
         self.commands: list[str] = []
         self.host_key = make_key(folder / "host_key")
         self._keys: dict[str, paramiko.PKey] = {}
         self._listener = socket.create_server((ADDRESS, 0))
         self.port = int(self._listener.getsockname()[1])
         self.state = FakeChanges(f"http://{ADDRESS}:{self.port}/")
+        self.rest = FakeRest(self.state)
         self.add_account(
             FakeAccount("ci", "IBM PowerVM CI", "ci@example.com", {"Verified": (-1, 1), "Code-Review": (-1, 1)})
         )
@@ -80,6 +89,7 @@ class FakeGerrit:
         self._transports.clear()
 
     def __enter__(self) -> Self:
+        self.rest.__enter__()
         threading.Thread(target=self._accept, name="fake gerrit", daemon=True).start()
         return self
 
@@ -87,6 +97,7 @@ class FakeGerrit:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
+        self.rest.__exit__()
         self.close_streams()
         self.drop_connections()
         # A blocked accept() only returns when the listening socket is shut down.
@@ -169,18 +180,26 @@ class FakeGerrit:
             self._streams.remove(lines)
 
     def _query(self, username: str, arguments: list[str]) -> bytes:
-        flags = {word for word in arguments if word.startswith("--")}
-        terms = [word for word in arguments if not word.startswith("--")]
-        lines: list[dict[str, Any]] = []
+        words = iter(shlex.split(" ".join(arguments)))
+        flags: set[str] = set()
+        query = _Query()
+        for word in words:
+            if word == "--start":
+                query.start = int(next(words))
+            elif word.startswith("--"):
+                flags.add(word)
+            elif not query.takes(word):
+                return _lines([{"type": "error", "message": f"unsupported query: {word}"}])
         with self.state.lock:
-            if len(terms) == 1 and terms[0].startswith("change:") and terms[0][7:].isdigit():
-                change = self.state.changes.get(int(terms[0][7:]))
-                if change is not None and self.state.sees(username, change):
-                    lines.append(self.state.row(change, flags))
-            else:
-                return json.dumps({"type": "error", "message": f"unsupported query: {terms}"}).encode() + b"\n"
-        lines.append({"type": "stats", "rowCount": len(lines), "runTimeMilliseconds": 1, "moreChanges": False})
-        return b"".join(json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in lines)
+            rows = [self.state.row(c, flags) for c in self.state.changes.values() if self.state.sees(username, c)]
+        found = [row for row in reversed(rows) if query.fits(row)]
+        found.sort(key=lambda row: -row["lastUpdated"])
+        lines = found[query.start : query.start + query.limit]
+        more = len(found) > query.start + query.limit
+        stats = {"type": "stats", "rowCount": len(lines), "runTimeMilliseconds": 1, "moreChanges": more}
+        if self.query_lines is not None:
+            return b"".join(line + b"\n" for line in self.query_lines) + _lines([stats])
+        return _lines([*lines, stats])
 
     def _review(self, username: str, target: str, channel: paramiko.Channel) -> None:
         content = channel.makefile("rb").read()
@@ -188,6 +207,42 @@ class FakeGerrit:
             raise GerritRefuses(self.error_on_review)
         number, _, patchset = target.partition(",")
         self.state.review(username, int(number), int(patchset), json.loads(content))
+
+
+@dataclass
+class _Query:
+    """The part of the query language that is needed here."""
+
+    projects: frozenset[str] | None = None
+    number: int | None = None
+    after: int = 0
+    limit: int = 500
+    start: int = 0
+
+    def takes(self, term: str) -> bool:
+        """Read one term; False when it is none that is known here."""
+        if found := re.fullmatch(r"change:(\d+)", term):
+            self.number = int(found[1])
+        elif found := re.fullmatch(r"limit:(\d+)", term):
+            self.limit = int(found[1])
+        elif found := re.fullmatch(r'after:"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) \+0000"', term):
+            self.after = calendar.timegm(time.strptime(found[1], "%Y-%m-%d %H:%M:%S"))
+        elif re.fullmatch(r"\(project:\{[^{}]+\}( OR project:\{[^{}]+\})*\)", term):
+            self.projects = frozenset(re.findall(r"\{([^{}]+)\}", term))
+        else:
+            return False
+        return True
+
+    def fits(self, row: dict[str, Any]) -> bool:
+        return (
+            (self.projects is None or row["project"] in self.projects)
+            and (self.number is None or row["number"] == self.number)
+            and row["lastUpdated"] >= self.after
+        )
+
+
+def _lines(rows: list[dict[str, Any]]) -> bytes:
+    return b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
 
 
 class _Session(paramiko.ServerInterface):

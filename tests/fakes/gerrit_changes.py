@@ -40,6 +40,16 @@ class FakePatchset:
 
 
 @dataclass
+class FakeComment:
+    at: int
+    by: FakeAccount
+    patchset: int
+    file: str
+    text: str
+    message: int  # its place among the change's messages
+
+
+@dataclass
 class FakeChange:
     number: int
     project: str
@@ -53,6 +63,8 @@ class FakeChange:
     private: bool = False
     topic: str | None = None
     messages: list[tuple[int, FakeAccount, str]] = field(default_factory=list)
+    comments: list[FakeComment] = field(default_factory=list)
+    drafts: list[tuple[str, int, str]] = field(default_factory=list)  # user, patch set, text
 
 
 class FakeChanges:
@@ -81,7 +93,7 @@ class FakeChanges:
             self._event(change, "patchset-created", "uploader", change.owner)
             return change
 
-    def amend(self, number: int, files: dict[str, str]) -> FakeChange:
+    def amend(self, number: int, files: dict[str, str], *, publish: bool = False) -> FakeChange:
         with self.lock:
             change = self.changes[number]
             last = change.patchsets[-1]
@@ -89,6 +101,8 @@ class FakeChanges:
             change.patchsets.append(FakePatchset(count, _commit(number, count, files), _now(), last.files | files))
             change.messages.append((_now(), change.owner, f"Uploaded patch set {count}."))
             self._event(change, "patchset-created", "uploader", change.owner)
+            if publish:
+                self.publish_drafts(number, change.owner.username, by_push=True)
             return change
 
     def set_status(self, number: int, user: str, status: str) -> None:
@@ -106,16 +120,54 @@ class FakeChanges:
 
     def set_wip(self, number: int, user: str, *, wip: bool) -> None:
         with self.lock:
-            self.changes[number].wip = wip
-            self._event(self.changes[number], "wip-state-changed", "changer", self.accounts[user])
+            change, who = self.changes[number], self.accounts[user]
+            change.wip = wip
+            change.messages.append((_now(), who, "Set Work In Progress" if wip else "Set Ready For Review"))
+            self._event(change, "wip-state-changed", "changer", who)
+
+    def start_review(self, number: int, user: str) -> None:
+        """Say that a change is ready, as the web page does it: a review without words."""
+        with self.lock:
+            change, who, text = self.changes[number], self.accounts[user], "This change is ready for review."
+            change.wip = False
+            text = f"Patch Set {change.patchsets[-1].number}:\n\n{text}"
+            change.messages.append((_now(), who, text))
+            self._event(change, "wip-state-changed", "changer", who)
+            self._commented(change, change.patchsets[-1], who, text, {})
+
+    def set_private(self, number: int, user: str, *, private: bool) -> None:
+        with self.lock:
+            change, who = self.changes[number], self.accounts[user]
+            change.private = private
+            change.messages.append((_now(), who, "Set private" if private else "Unset private"))
+            self._event(change, "private-state-changed", "changer", who)
 
     def comment_at_patchset_level(self, number: int, user: str, text: str) -> None:
         """Comment as the web page does: the list of messages has a count where the stream has the text."""
         with self.lock:
             change = self.changes[number]
-            head = f"Patch Set {change.patchsets[-1].number}:"
-            change.messages.append((_now(), self.accounts[user], f"{head}\n\n(1 comment)"))
-            self._commented(change, change.patchsets[-1], self.accounts[user], f"{head}\n\n{text}", {})
+            self._publish(change, self.accounts[user], [(change.patchsets[-1].number, text)], text)
+
+    def draft(self, number: int, user: str, text: str) -> None:
+        """Keep a comment at patch set level for the user alone."""
+        with self.lock:
+            change = self.changes[number]
+            change.drafts.append((user, change.patchsets[-1].number, text))
+
+    def publish_drafts(self, number: int, user: str, *, by_push: bool = False) -> None:
+        """Publish the user's drafts in one review of the current patch set; the stream tells no texts `by_push`."""
+        with self.lock:
+            change, who = self.changes[number], self.accounts[user]
+            mine = [(patchset, text) for author, patchset, text in change.drafts if author == user]
+            change.drafts = [draft for draft in change.drafts if draft[0] != user]
+            self._publish(change, who, mine, None if by_push else "\n\n".join(text for _, text in mine))
+
+    def _publish(self, change: FakeChange, who: FakeAccount, texts: list[tuple[int, str]], told: str | None) -> None:
+        head, count = f"Patch Set {change.patchsets[-1].number}:", f"({len(texts)} comment{'s' * (len(texts) > 1)})"
+        place = len(change.messages)
+        change.comments += [FakeComment(_now(), who, at, "/PATCHSET_LEVEL", text, place) for at, text in texts]
+        change.messages.append((_now(), who, f"{head}\n\n{count}"))
+        self._commented(change, change.patchsets[-1], who, f"{head}\n\n{told or count}", {})
 
     def review(self, username: str, number: int, patchset: int, body: dict[str, Any]) -> None:
         """Take a review as `gerrit review --json` does; raises GerritRefuses."""
@@ -232,6 +284,11 @@ class FakeChanges:
                 }
                 for (user, label), (value, second) in patchset.votes.items()
                 if value
+            ]
+        comments = [comment for comment in change.comments if comment.patchset == patchset.number]
+        if "--comments" in flags and comments:
+            told["comments"] = [
+                {"file": one.file, "line": 0, "reviewer": one.by.told(), "message": one.text} for one in comments
             ]
         if "--files" in flags:
             paths = ["/COMMIT_MSG", *sorted(patchset.files)]
