@@ -39,6 +39,7 @@ class Verb:
 VERBS: dict[str, Verb] = {
     "builds": Verb("ci.cli.builds:builds", "List builds, newest first."),
     "check": Verb("ci.cli.check:check", "Check all files of the site; needs no network."),
+    "db": Verb("ci.cli.db:db", "Back up the database, or check it."),
     "dequeue": Verb("ci.cli.orders:dequeue", "End what runs for a change, without a vote."),
     "enqueue": Verb("ci.cli.orders:enqueue", "Run a pipeline's jobs for a change now."),
     "explain": Verb("ci.cli.explain:explain", "Say what events would start, and why not; needs no Gerrit."),
@@ -99,7 +100,8 @@ class LazyGroup(click.Group):
         if cmd_name not in self.commands:
             module, _, attribute = VERBS[cmd_name].target.partition(":")
             command: click.Command = getattr(importlib.import_module(module), attribute)
-            command.params = [*command.params, *_common_options()]
+            for one in (command, *getattr(command, "commands", {}).values()):
+                one.params = [*one.params, *_common_options()]
             self.commands[cmd_name] = command
         return self.commands[cmd_name]
 

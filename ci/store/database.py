@@ -13,6 +13,7 @@ from ci.errors import CIError, DiskFull, StaleStateError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from importlib.resources.abc import Traversable
     from pathlib import Path
 
 BUSY_TIMEOUT_SECONDS = 30.0
@@ -150,10 +151,22 @@ def load_queries() -> dict[str, str]:
     return queries
 
 
+def newest_schema() -> int:
+    """The number of the newest migration."""
+    return _migrations()[-1][0]
+
+
+def _migrations() -> list[tuple[int, Traversable]]:
+    folder = resources.files("ci.store").joinpath("sql", "migrations")
+    return sorted(
+        ((int(file.name[:4]), file) for file in folder.iterdir() if file.name.endswith(".sql")),
+        key=lambda pair: pair[0],
+    )
+
+
 def _migrate(connection: sqlite3.Connection) -> None:
     """Bring the file to the newest schema: `sql/migrations/NNNN_*.sql`, numbered; `user_version` is the last one."""
-    folder = resources.files("ci.store").joinpath("sql", "migrations")
-    migrations = sorted((int(file.name[:4]), file) for file in folder.iterdir() if file.name.endswith(".sql"))
+    migrations = _migrations()
     if connection.execute("pragma user_version").fetchone()[0] == migrations[-1][0]:
         return
     connection.execute("begin immediate")  # of two services that start at once, one waits here

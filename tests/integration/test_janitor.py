@@ -279,7 +279,7 @@ def test_a_slice_ends_in_time_and_the_next_one_comes_soon(desk, monkeypatch):
         desk.ended(31)
 
     def tick():
-        desk.seconds += janitor_module.SLICE_SECONDS / 2
+        desk.seconds += janitor_module.SLICE_SECONDS / 8
         return desk.seconds
 
     desk.janitor._monotonic = tick
