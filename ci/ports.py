@@ -252,6 +252,14 @@ class Buildsets(Protocol):
         """Builds that have not ended, in the order in which they were asked for."""
         ...
 
+    def waiting_builds(self) -> tuple[Build, ...]:
+        """Of the open builds those that have no nodes yet, in the same order."""
+        ...
+
+    def builds_with_nodes(self) -> tuple[Build, ...]:
+        """Of the open builds those that are starting or running."""
+        ...
+
     def build(self, build_id: str) -> Build | None: ...
 
     def lease(self, build: Build, nodes: Sequence[tuple[NodeRequest, Node]], now: float) -> None:
@@ -474,9 +482,10 @@ class Views(Protocol):
         ...
 
     def builds(
-        self, *, limit: int = 20, job: str | None = None, change_number: int | None = None
-    ) -> tuple[BuildView, ...]:
-        """The latest builds, newest first."""
+        self, *, limit: int = 20, job: str | None = None, change_number: int | None = None,
+        connection: str | None = None,
+    ) -> tuple[BuildView, ...]:  # fmt: skip
+        """The latest builds, newest first; several Gerrits have changes of one number: `connection` says whose."""
         ...
 
     def build(self, prefix: str) -> BuildView | None:

@@ -179,11 +179,14 @@ def allocate(
     free = [node for node in nodes if node.id not in leased]
     spoken_for: set[str] = set()  # labels that an earlier build waits for
     decided: list[Lease | EndBuild] = []
+    is_possible: dict[tuple[NodeRequest, ...], bool] = {}  # many builds ask for the same
     for build in open_builds:
         if build.state is not BuildState.WAITING or build.retry_at > now:
             continue
         requests = build.job.nodeset.nodes
-        if _pick(requests, nodes) is None:
+        if requests not in is_possible:
+            is_possible[requests] = _pick(requests, nodes) is not None
+        if not is_possible[requests]:
             labels = ", ".join(sorted({request.label for request in requests}))
             decided.append(EndBuild(build, Result.NODE_FAILURE, f"no pool has the nodes it asks for (label {labels})"))
             continue

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ci.model.build import BuildState
 from ci.observability import get_logger
 from ci.services import availability, decisions
 
@@ -37,7 +36,7 @@ class NodeAllocator:
     def step(self) -> float | None:
         """Lease what is free to who waits; returns after how many seconds a pause ends, None for none."""
         now = self._clock.now()
-        waiting = [build for build in self._store.buildsets.open_builds() if build.state is BuildState.WAITING]
+        waiting = self._store.buildsets.waiting_builds()
         if not waiting:
             return None
         if self._room is not None and self._room.shortage():

@@ -16,7 +16,7 @@ from ci.services import decisions, reporting, triggers
 from ci.services.loop import for_each
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ci.config.layout import Layout
     from ci.model.change import Change
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 GERRIT_RETRY_SECONDS = 5.0
 # One change may have trouble of its own; after so many in a row the Gerrit itself is in trouble.
 SILENT_AFTER = 3
+AT_ONCE_SECONDS = 0.001
 
 
 class Scheduler:
@@ -57,13 +58,13 @@ class Scheduler:
         now = self._clock.now()
         if self._silent_until[connection] <= now:
             self._unanswered[connection] = 0
-            due = self._store.events.pending(connection, now)
+            due = self._without_idle(self._store.events.pending(connection, now))
             answers = takewhile(lambda _: self._unanswered[connection] < SILENT_AFTER, due)
             for_each(lambda one: self._act_on(*one), answers)
         retry_at = self._store.events.next_retry_at(connection)
         if retry_at is None:
             return None
-        return max(0.05, max(retry_at, self._silent_until[connection]) - self._clock.now())
+        return max(AT_ONCE_SECONDS, max(retry_at, self._silent_until[connection]) - self._clock.now())
 
     def attempt_ended(self, build: Build, outcome: BuildOutcome) -> None:
         """Write down the end of an attempt at a build and, with the last one of its buildset, verdict and review."""
@@ -113,10 +114,20 @@ class Scheduler:
             BUILDS.labels(build.job.name, decision.result).inc()
         self._pulse.beat()
 
+    def _without_idle(self, due: Sequence[tuple[int, Event]]) -> list[tuple[int, Event]]:
+        """End the events that can start or end nothing, all in one transaction; returns the others."""
+        others = [one for one in due if self._may_matter(one[1])]
+        kept = {event_id for event_id, _ in others}
+        if len(others) < len(due):
+            with self._store.transaction():
+                for event_id, _ in due:
+                    if event_id not in kept:
+                        self._store.events.end(event_id, "nothing to do")
+        return others
+
     def _act_on(self, event_id: int, event: Event) -> None:
-        if event.change is None or not self._may_matter(event):
-            self._store.events.end(event_id, "nothing to do")
-            return
+        if event.change is None:
+            return  # `_without_idle` has ended it
         change = self._read(event_id, event, event.change)
         if change is not None:
             self._apply(event_id, event, change)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ci.errors import StaleStateError
@@ -82,6 +83,12 @@ class BuildsetTable:
 
     def open_builds(self) -> tuple[Build, ...]:
         return tuple(build_from_row(row) for row in self._database.rows("open_builds"))
+
+    def waiting_builds(self) -> tuple[Build, ...]:
+        return tuple(build_from_row(row) for row in self._database.rows("waiting_builds"))
+
+    def builds_with_nodes(self) -> tuple[Build, ...]:
+        return tuple(build_from_row(row) for row in self._database.rows("builds_with_nodes"))
 
     def build(self, build_id: str) -> Build | None:
         row = self._database.row("build", id=build_id)
@@ -193,12 +200,12 @@ def build_from_row(row: Mapping[str, Any]) -> Build:
     return Build(
         id=row["id"],
         buildset_id=row["buildset_id"],
-        job=from_json(FrozenJob, row["job"]),
+        job=_frozen_job(row["job"]),
         state=BuildState(row["state"]),
         attempt=row["attempt"],
         result=Result(row["result"]) if row["result"] else None,
         error=row["error"],
-        failed_tests=tuple(FailedTest(**test) for test in json.loads(row["failed_tests"])),
+        failed_tests=tuple(FailedTest(**test) for test in _listed(row["failed_tests"])),
         counts=from_json(ResultCounts, row["counts"]) if row["counts"] else None,
         process=ProcessIdentity(row["pid"], row["pid_start_time"]) if row["pid"] else None,
         cancel_reason=row["cancel_reason"],
@@ -209,6 +216,16 @@ def build_from_row(row: Mapping[str, Any]) -> Build:
         losses=row["losses"],
         rounds=row["rounds"],
         retry_at=row["retry_at"],
-        machines=tuple(json.loads(row["machines"])),
+        machines=tuple(_listed(row["machines"])),
         logs_removed_at=row["logs_removed_at"],
     )
+
+
+@lru_cache(maxsize=128)
+def _frozen_job(text: str) -> FrozenJob:
+    """Read a job once for all builds that have the same: nobody changes it."""
+    return from_json(FrozenJob, text)
+
+
+def _listed(text: str) -> list[Any]:
+    return [] if text == "[]" else json.loads(text)

@@ -215,3 +215,6 @@ def test_open_builds_are_in_the_order_in_which_they_were_asked_for(store):
     later = replace(change(), number=5000)
     store.buildsets.add(buildset(build("mm"), buildset_id="s2", about=later), None, 1.0)
     assert [one.id for one in store.buildsets.open_builds()] == ["mm", "zz", "aa"]
+    store.buildsets.lease(store.buildsets.build("zz"), [], 3.0)
+    assert [one.id for one in store.buildsets.waiting_builds()] == ["mm", "aa"]
+    assert [one.id for one in store.buildsets.builds_with_nodes()] == ["zz"]

@@ -46,6 +46,12 @@ select * from builds where id >= :prefix and id < :prefix || 'g' limit 2
 -- What is not ended, in the order in which it was asked for.
 select * from builds where state <> 'ended' order by created_at, rowid
 
+-- name: waiting_builds
+select * from builds where state <> 'ended' and state = 'waiting' order by created_at, rowid
+
+-- name: builds_with_nodes
+select * from builds where state <> 'ended' and state <> 'waiting' order by created_at, rowid
+
 -- name: latest_builds
 select builds.*, buildsets.change, buildsets.pipeline from builds join buildsets on buildsets.id = buildset_id
 order by builds.created_at desc, builds.rowid desc limit :limit
@@ -55,9 +61,10 @@ select builds.*, buildsets.change, buildsets.pipeline from builds join buildsets
 where job_name = :job order by builds.created_at desc, builds.rowid desc limit :limit
 
 -- name: latest_builds_of_change
--- Of a change in any Gerrit; `job` null for all.
+-- `connection` null: of a change in any Gerrit; `job` null for all.
 select builds.*, buildsets.change, buildsets.pipeline from buildsets join builds on buildsets.id = buildset_id
-where change_number = :change_number and (:job is null or job_name = :job)
+where change_number = :change_number and (:connection is null or connection = :connection)
+  and (:job is null or job_name = :job)
 order by builds.created_at desc, builds.rowid desc limit :limit
 
 -- name: add_build
