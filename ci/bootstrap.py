@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
@@ -22,9 +21,12 @@ from ci.services.clock import SystemClock
 from ci.services.executor import Executor
 from ci.services.folders import Folders
 from ci.services.janitor import Janitor, Limits
+from ci.services.leases import RUN_HOLDER, LeaseCheck, give_back_lost_nodes
 from ci.services.listener import Listener
 from ci.services.loop_threads import LoopThreads
 from ci.services.node_allocator import NodeAllocator
+from ci.services.node_health import CheckedNodes, NodeWatch
+from ci.services.node_holds import NodeHolds
 from ci.services.pulse import Pulse
 from ci.services.reporter import Reporter
 from ci.services.reporting import Links
@@ -43,7 +45,6 @@ if TYPE_CHECKING:
 
 # A command that looks whether a service runs holds the lock for a moment too.
 LOCK_TRIES = 10
-RUN_HOLDER = "run-"
 TEST_READER = "ci.results.outcome:read_tests"
 
 
@@ -171,20 +172,12 @@ def links(site: Site) -> Links:
 
 def run_holder() -> str:
     """Return the name under which this process may hold nodes for itself."""
-    return f"{RUN_HOLDER}{os.getpid()}-{processes.start_time(os.getpid())}"
-
-
-def give_back_lost_nodes(store: SqliteStore) -> None:
-    """Free nodes that a `powervm-ci run` held which was killed."""
-    for holder in set(store.views.leases().values()):
-        pid, _, started = holder.removeprefix(RUN_HOLDER).partition("-")
-        if holder.startswith(RUN_HOLDER) and str(processes.start_time(int(pid))) != started:
-            store.buildsets.give_back_nodes(holder)
+    return f"{RUN_HOLDER}{processes.own_name()}"
 
 
 def single_run(site: Site, folders: Folders, store: SqliteStore) -> SingleRun:
     """Return what runs one job outside of the service."""
-    give_back_lost_nodes(store)
+    give_back_lost_nodes(store, store.views)
     preparation = BuildPreparation(site_files(site), sources(site, folders), folders)
     return SingleRun(preparation, runner(), StaticNodes(site.nodes), store, SystemClock())
 
@@ -196,7 +189,7 @@ def build_engine(site: Site, folders: Folders) -> Engine:
     from ci.web.sources import Sources  # noqa: PLC0415
 
     store, pulse, clock = open_store(folders), Pulse(), SystemClock()
-    give_back_lost_nodes(store)
+    give_back_lost_nodes(store, store.views)
     gerrits = {name: gerrit(settings) for name, settings in site.settings.gerrits.items()}
     nodes = StaticNodes(site.nodes)
     where = links(site)
@@ -205,7 +198,7 @@ def build_engine(site: Site, folders: Folders) -> Engine:
     executor = Executor(
         BuildPreparation(site_files(site), prepared, folders),
         runner(),
-        prober(site),
+        CheckedNodes(prober(site), clock),
         store,
         scheduler,
         folders,
@@ -223,6 +216,9 @@ def build_engine(site: Site, folders: Folders) -> Engine:
         listeners=[_listener(one, site, store, pulse, clock) for one in gerrits.values()],
         scheduler=scheduler,
         node_allocator=NodeAllocator(nodes, store, scheduler, pulse, clock, disk),
+        node_watch=NodeWatch(nodes, prober(site), store, pulse, clock),
+        node_holds=NodeHolds(runner(), store, folders, pulse, clock),
+        lease_check=LeaseCheck(store, store.views, pulse, clock),
         executor=executor,
         reporter=Reporter(gerrits, store, pulse, clock),
         janitor=Janitor(limits, store, store.views, folders, BuildRemains(), clock, prepared),

@@ -25,7 +25,7 @@ from ci.observability import LOOP_FAILURES, get_logger
 if TYPE_CHECKING:
     from ci.model.build import Buildset, BuildSpec, ProcessIdentity
     from ci.model.node import Node
-    from ci.ports import Clock, JobRunner, NodeProber, Store
+    from ci.ports import Clock, JobRunner, NodeHealth, Store
     from ci.services.build_preparation import BuildPreparation
     from ci.services.folders import Folders
     from ci.services.pulse import Pulse
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 STOP_GRACE_SECONDS = 10.0
 FIRST_PAUSE_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 60.0
-WITH_NODES = frozenset({BuildState.STARTING, BuildState.RUNNING})
 # Their processes may have ended before their cleanup-run.
 LEFT_UNCLEAN = frozenset({Fault.LOST, Fault.DISK})
 # The nodes have done what they are for, whatever came of it.
@@ -56,7 +55,7 @@ class Executor:
     """One thread for each build that has nodes; the build's process outlives the service."""
 
     def __init__(
-        self, preparation: BuildPreparation, runner: JobRunner, prober: NodeProber, store: Store,
+        self, preparation: BuildPreparation, runner: JobRunner, prober: NodeHealth, store: Store,
         scheduler: Scheduler, folders: Folders, pulse: Pulse, clock: Clock,
     ) -> None:  # fmt: skip
         self._preparation = preparation
@@ -73,7 +72,7 @@ class Executor:
 
     def step(self) -> float | None:
         """Take on builds that have nodes and are nobody's yet, and end those that are to be canceled."""
-        builds = {self._key(one): one for one in self._store.buildsets.open_builds() if one.state in WITH_NODES}
+        builds = {self._key(one): one for one in self._store.buildsets.builds_with_nodes()}
         self._attempts = {
             key: one for key, one in self._attempts.items() if key in builds or (one.thread and one.thread.is_alive())
         }
@@ -218,6 +217,7 @@ class Executor:
             if outcome.is_held:
                 self._store.holds.keep(build, self._clock.now())
             self._scheduler.attempt_ended(build, outcome)
+        self._prober.ended(build, outcome)
 
     def _judge_nodes(self, build: Build, outcome: BuildOutcome) -> None:
         """Write down what an attempt has shown of its machines."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ci.observability import get_logger
-from ci.processes import is_gone, own_name
+from ci.processes import is_gone
 
 if TYPE_CHECKING:
     from ci.ports import Clock, Store, Views
@@ -13,11 +13,6 @@ if TYPE_CHECKING:
 
 RUN_HOLDER = "run-"
 EVERY_SECONDS = 60.0
-
-
-def run_holder() -> str:
-    """Return the name under which this process may hold nodes for itself."""
-    return f"{RUN_HOLDER}{own_name()}"
 
 
 def give_back_lost_nodes(store: Store, views: Views) -> int:

@@ -13,10 +13,13 @@ from ci.observability import get_logger
 from ci.ports import Store, Views
 from ci.services.executor import Executor
 from ci.services.janitor import Janitor
+from ci.services.leases import LeaseCheck
 from ci.services.listener import Listener
 from ci.services.loop import run_loop
 from ci.services.loop_threads import LoopThreads
 from ci.services.node_allocator import NodeAllocator
+from ci.services.node_health import NodeWatch
+from ci.services.node_holds import NodeHolds
 from ci.services.pulse import Pulse
 from ci.services.reporter import Reporter
 from ci.services.scheduler import Scheduler
@@ -46,6 +49,9 @@ class Parts:
     listeners: Sequence[Listener]
     scheduler: Scheduler
     node_allocator: NodeAllocator
+    node_watch: NodeWatch
+    node_holds: NodeHolds
+    lease_check: LeaseCheck
     executor: Executor
     reporter: Reporter
     janitor: Janitor
@@ -70,6 +76,9 @@ class Service:
         self._tell_of_unknown_connections()
         loops: dict[str, Callable[[], float | None]] = {
             "node_allocator": parts.node_allocator.step,
+            "node_watch": parts.node_watch.step,
+            "node_holds": parts.node_holds.step,
+            "lease_check": parts.lease_check.step,
             "executor": parts.executor.step,
             "janitor": parts.janitor.step,
             "watcher": _Watcher(parts.store, parts.pulse).step,
@@ -88,6 +97,7 @@ class Service:
         self._stop.set()
         parts.pulse.beat()
         parts.executor.stop()
+        parts.node_holds.stop()
         parts.threads.stop(STOP_SECONDS)
         parts.web.stop()
         self._log.info("stopped", action="service.stopped")
