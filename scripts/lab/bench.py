@@ -10,13 +10,14 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from . import bench_latency
+from . import bench_burst, bench_latency, bench_replay
 from .bench_stage import BenchError
 from .gerrit import GerritError
 from .service import ServiceError
 from .sshd_node import SshdError
 
 LEAST_CHANGES = 2
+LEAST_EVENTS = 1000
 BUSY_LOAD = 1.0
 
 
@@ -33,9 +34,9 @@ def main(arguments: list[str]) -> int:
     say(f"{os.cpu_count()} CPUs, load average {load[0]:.2f} {load[1]:.2f} {load[2]:.2f}")
     if load[0] > BUSY_LOAD:
         say("warning: this machine is busy: ratios may still be compared, seconds may not")
-    figures = bench_latency.run(options.changes, say)
+    figures = options.run(options)
     figures["machine"] = {"cpus": os.cpu_count(), "load_average": load, "measured_at": datetime.now(UTC).isoformat()}
-    bench_latency.show(figures)
+    options.show(figures)
     after = os.getloadavg()
     figures["machine"]["load_average_after"] = after
     say(f"load average afterwards {after[0]:.2f} {after[1]:.2f} {after[2]:.2f}")
@@ -50,18 +51,41 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Measure the CI on this machine.")
     kinds = parser.add_subparsers(required=True, metavar="BENCHMARK")
     latency = kinds.add_parser("latency", help="how soon a patch set is tested and voted on; start, memory, size")
+    latency.set_defaults(run=lambda options: bench_latency.run(options.changes, say), show=bench_latency.show)
     latency.add_argument(
         "--changes", type=_changes, default=12, metavar="N", help="patch sets; the first warms up (12)"
     )
-    latency.add_argument("--json", type=_writable, metavar="FILE", help="also write all figures into this file")
+    burst = kinds.add_parser("burst", help="many changes at once, beside the bare jobs on as many slots")
+    burst.set_defaults(run=lambda options: bench_burst.run(options.changes, options.slots, say), show=bench_burst.show)
+    burst.add_argument("--changes", type=_changes, default=30, metavar="N", help="changes, each with two jobs (30)")
+    burst.add_argument("--slots", type=_slots, default=(2, 4), metavar="N,N", help="builds at a time (2,4)")
+    replay = kinds.add_parser("replay", help="a long stream of events: parse, commit, trigger")
+    replay.set_defaults(run=lambda options: bench_replay.run(options.events, say), show=bench_replay.show)
+    replay.add_argument("--events", type=_events, default=100_000, metavar="N", help="events (100000)")
+    for kind in kinds.choices.values():
+        kind.add_argument("--json", type=_writable, metavar="FILE", help="also write all figures into this file")
     return parser
 
 
 def _changes(text: str) -> int:
     number = int(text)
     if number < LEAST_CHANGES:
-        raise argparse.ArgumentTypeError(f"at least {LEAST_CHANGES}: the first one warms up")
+        raise argparse.ArgumentTypeError(f"at least {LEAST_CHANGES}")
     return number
+
+
+def _events(text: str) -> int:
+    number = int(text)
+    if number < LEAST_EVENTS:
+        raise argparse.ArgumentTypeError(f"at least {LEAST_EVENTS}")
+    return number
+
+
+def _slots(text: str) -> tuple[int, ...]:
+    numbers = tuple(int(word) for word in text.split(","))
+    if not all(number > 0 and number % 2 == 0 for number in numbers):
+        raise argparse.ArgumentTypeError("even numbers: the slots are spread over two nodes")
+    return numbers
 
 
 def _writable(text: str) -> Path:

@@ -12,6 +12,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from .bench_stage import BenchError, Say, Stage, until
+from .process_cost import pss_mib
 from .site import REPOSITORY
 
 STARTS = 5
@@ -41,7 +42,7 @@ def building_memory(stage: Stage) -> dict[str, float]:
     """Return PSS in MiB while two builds run: of the service, and of all processes of the builds together."""
     with _two_builds(stage):
         time.sleep(SETTLE_SECONDS)
-        builds = sum(_pss_mib(pid) for pid in _descendants(stage.service_pid))
+        builds = sum(pss_mib(pid) for pid in _descendants(stage.service_pid))
         return {"service": stage.service.memory_mib(), "builds": builds}
 
 
@@ -70,14 +71,6 @@ def _descendants(pid: int) -> list[int]:
         for child in (task / "children").read_text(encoding="ascii").split():
             found += [int(child), *_descendants(int(child))]
     return found
-
-
-def _pss_mib(pid: int) -> float:
-    try:
-        text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
-    except (FileNotFoundError, ProcessLookupError):
-        return 0.0  # it has just ended
-    return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")) / 1024
 
 
 def install_megabytes() -> dict[str, float]:

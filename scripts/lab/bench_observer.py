@@ -71,7 +71,7 @@ class Observer:
             PATCHSET_SECONDS,
         )
 
-    def vote(self, number: int, username: str, label: str) -> tuple[float, int]:
+    def vote(self, number: int, username: str, label: str, timeout_seconds: float = VOTE_SECONDS) -> tuple[float, int]:
         """Return when the stream told of the account's vote on a change, and its value."""
 
         def votes(event: Event) -> list[int]:
@@ -80,7 +80,7 @@ class Observer:
             given = event.get("approvals", []) if event["author"].get("username") == username else []
             return [int(one["value"]) for one in given if one["type"] == label and int(one["value"])]
 
-        at, event = self.wait(f"a vote on change {number}", lambda event: bool(votes(event)), VOTE_SECONDS)
+        at, event = self.wait(f"a vote on change {number}", lambda event: bool(votes(event)), timeout_seconds)
         return at, votes(event)[0]
 
     def _read(self, lines: Iterable[bytes]) -> None:

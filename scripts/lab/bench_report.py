@@ -74,3 +74,13 @@ def print_table(title: str, rows: Sequence[tuple[str, Spread, str] | None]) -> N
         else:
             table.add_row(row[0], *row[1].cells(row[2]))
     Console().print(table)
+
+
+def print_rows(title: str, rows: Sequence[tuple[str, str]]) -> None:
+    """Print names and figures side by side."""
+    table = Table(title=title, title_justify="left", show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)

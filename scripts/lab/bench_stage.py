@@ -15,7 +15,7 @@ from .bench_observer import Observer
 from .gerrit import Gerrit
 from .gerrit_repository import Repository
 from .service import Service
-from .site import CI_NAME, CI_USER
+from .site import CI_NAME, CI_USER, write_connections
 from .sshd_node import SshdNode, free_port
 from .trivial_site import write_trivial_site
 
@@ -61,14 +61,19 @@ class Stage:
         until("the service listens to Gerrit", self._is_connected)
         return answered - started, time.monotonic() - started
 
-    def builds(self, number: int | None = None) -> list[dict[str, Any]]:
+    def builds(self, number: int | None = None, limit: int = 20) -> list[dict[str, Any]]:
         """Return the builds of a change, or of all, as `powervm-ci builds --json` tells them."""
-        only = [] if number is None else ["--change", str(number)]
+        only = ["--limit", str(limit), *([] if number is None else ["--change", str(number)])]
         builds: list[dict[str, Any]] = json.loads(self.service.call("builds", "--json", *only))
         return builds
 
     def open_builds(self) -> list[dict[str, Any]]:
         return [build for build in self.builds() if build["state"] != "ended"]
+
+    def set_slots(self, slots: int) -> None:
+        """Say in the site how many builds each node takes at once; the service's next start reads it."""
+        key, port = self.gerrit.key(CI_USER), int(self.service.url.rpartition(":")[2])
+        write_connections(self.service.site, self.gerrit, key, self.nodes, port=port, slots=slots)
 
     def drain(self) -> None:
         """End what still runs by abandoning its change: a build outlives the service that has started it."""
@@ -83,8 +88,8 @@ class Stage:
 
 
 @contextmanager
-def stage(say: Say) -> Iterator[Stage]:
-    """Bring everything up below a fresh folder, and in the end stop and remove it."""
+def stage(say: Say, *, jobs: tuple[str, ...] = ("quick-one",)) -> Iterator[Stage]:
+    """Bring everything up below a fresh folder, and in the end stop and remove it; each change gets these jobs."""
     folder = Path(tempfile.mkdtemp(prefix="powervm-ci-bench-"))
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -94,9 +99,7 @@ def stage(say: Say) -> Iterator[Stage]:
         observer = stack.enter_context(Observer(gerrit))
         repositories = [_project(gerrit, name, folder / "developer" / name) for name in (PROJECT, FLOOR_PROJECT)]
         _hide_from_the_ci(gerrit, FLOOR_PROJECT)
-        site = write_trivial_site(
-            folder / "site", gerrit, key, nodes, port=free_port(("127.0.0.1",)), jobs=("quick-one",)
-        )
+        site = write_trivial_site(folder / "site", gerrit, key, nodes, port=free_port(("127.0.0.1",)), jobs=jobs)
         service = Service(site.folder, folder / "state", port=site.port)
         running = Stage(folder, gerrit, nodes, observer, service, *repositories)
         stack.callback(service.stop)

@@ -3,14 +3,30 @@
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from .gerrit import Gerrit
 from .sshd_node import SshdNode
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SHIPPED = ("jobs", "playbooks", "skip_lists")
 CI_USER = "powervm-ci"
 CI_NAME = "IBM PowerVM CI"
+
+
+class GerritPlace(Protocol):
+    """Where a Gerrit is, or what stands in for one."""
+
+    @property
+    def address(self) -> str: ...
+
+    @property
+    def ssh_port(self) -> int: ...
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def known_hosts(self) -> Path: ...
 
 
 @dataclass(frozen=True)
@@ -21,7 +37,7 @@ class LabSite:
     port: int
 
 
-def write_site(folder: Path, gerrit: Gerrit, key: Path, nodes: SshdNode, *, port: int, slots: int = 1) -> LabSite:
+def write_site(folder: Path, gerrit: GerritPlace, key: Path, nodes: SshdNode, *, port: int, slots: int = 1) -> LabSite:
     """Write a site into `folder`: shipped jobs, playbooks and skip lists, the CI account's `key`, these nodes.
 
     `slots` is how many builds each node takes at once; `port` where the pages will listen on 127.0.0.1.
@@ -33,10 +49,10 @@ def write_site(folder: Path, gerrit: Gerrit, key: Path, nodes: SshdNode, *, port
 
 
 def write_connections(
-    folder: Path, gerrit: Gerrit, key: Path, nodes: SshdNode, *, port: int, slots: int = 1
+    folder: Path, gerrit: GerritPlace, key: Path, nodes: SshdNode, *, port: int, slots: int = 1, user: str = CI_USER
 ) -> LabSite:
     """Write only what says where Gerrit and the nodes are: `zuul.conf` and `nodepool/nodepool.yaml`."""
-    (folder / "zuul.conf").write_text(_zuul_conf(gerrit, key, nodes, port), encoding="utf-8")
+    (folder / "zuul.conf").write_text(_zuul_conf(gerrit, user, key, nodes, port), encoding="utf-8")
     (folder / "nodepool").mkdir(exist_ok=True)
     (folder / "nodepool" / "nodepool.yaml").write_text(_nodepool(nodes, slots), encoding="utf-8")
     return LabSite(folder, port)
@@ -47,7 +63,7 @@ def add_language(site: LabSite, name: str, text: str) -> None:
     (site.folder / "jobs" / "zuul.d" / f"{name}.yaml").write_text(text, encoding="utf-8")
 
 
-def _zuul_conf(gerrit: Gerrit, key: Path, nodes: SshdNode, port: int) -> str:
+def _zuul_conf(gerrit: GerritPlace, user: str, key: Path, nodes: SshdNode, port: int) -> str:
     return f"""\
 [connection opendev]
 driver=gerrit
@@ -55,7 +71,7 @@ server={gerrit.address}
 port={gerrit.ssh_port}
 baseurl={gerrit.url}
 canonical_hostname=review.opendev.org
-user={CI_USER}
+user={user}
 sshkey={key}
 
 [powervm-ci]

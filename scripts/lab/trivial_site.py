@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from .gerrit import Gerrit
-from .site import LabSite, write_connections
+from .site import CI_USER, GerritPlace, LabSite, write_connections
 from .sshd_node import SshdNode
 
 # The file `verdict` of the patch names, a word a line, what the run playbook does: pass, fail, hang.
@@ -111,21 +110,21 @@ POST = """\
         argv: [sh, -c, 'date +%s.%N >"$0/$1"', "{{ zuul.executor.log_root }}", last-task]
 """
 
+PLAYBOOKS = {"playbooks/pre.yaml": PRE, "playbooks/run.yaml": RUN, "playbooks/post.yaml": POST}
+
 
 def write_trivial_site(
-    folder: Path, gerrit: Gerrit, key: Path, nodes: SshdNode, *, port: int, slots: int = 1,
-    jobs: tuple[str, ...] = ("quick-one", "quick-two"),
+    folder: Path, gerrit: GerritPlace, key: Path, nodes: SshdNode, *, port: int, slots: int = 1,
+    jobs: tuple[str, ...] = ("quick-one", "quick-two"), user: str = CI_USER,
 ) -> LabSite:  # fmt: skip
     """Write the site into `folder`; arguments as for `write_site`."""
     files = {
         "jobs/tenant.yaml": TENANT,
         "jobs/zuul.d/lab.yaml": LANGUAGE + PROJECT.format(jobs=", ".join(jobs)),
-        "playbooks/pre.yaml": PRE,
-        "playbooks/run.yaml": RUN,
-        "playbooks/post.yaml": POST,
+        **PLAYBOOKS,
     }
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    return write_connections(folder, gerrit, key, nodes, port=port, slots=slots)
+    return write_connections(folder, gerrit, key, nodes, port=port, slots=slots, user=user)
