@@ -33,14 +33,20 @@ def status(invocation: Invocation, as_json: bool) -> int:
 
 
 def _status(site: Site, folders: Folders, store: SqliteStore, *, running: bool) -> dict[str, Any]:
+    from ci import bootstrap  # noqa: PLC0415
     from ci.cli.builds import as_record  # noqa: PLC0415
     from ci.model.views import BuildView  # noqa: PLC0415
+    from ci.services.attention import attention  # noqa: PLC0415
 
-    leases = store.views.leases()
+    now = time.time()
+    places = store.views.nodes(site.nodes)
+    shortage = bootstrap.room(site, folders).shortage()
     buildsets = store.buildsets.running()
-    states = {view.name: view for view in store.views.connections()}
+    states = {view.name: view for view in store.views.connections() if view.name in site.settings.gerrits}
+    lines = attention(states.values() if running else (), places, store.views.waiting(), shortage, (), now)
     return {
         "running": running,
+        "attention": lines,
         "connections": [
             {
                 "name": name,
@@ -69,18 +75,29 @@ def _status(site: Site, folders: Folders, store: SqliteStore, *, running: bool) 
             for buildset in buildsets
         ],
         "nodes": [
-            {"id": node.id, "name": node.name, "labels": list(node.labels), "build": leases.get(node.id)}
-            for node in site.nodes
+            {
+                "id": one.node.id,
+                "name": one.node.name,
+                "labels": list(one.node.labels),
+                "state": one.state,
+                "reason": one.reason,
+                "build": one.holder or None,
+            }
+            for one in places
         ],
+        "reviews_waiting": {one.connection: one.reviews for one in store.views.reviews_open()},
     }
 
 
 def _tell(found: dict[str, Any]) -> None:
     from ci.cli.tables import ago, print_table  # noqa: PLC0415
+    from ci.errors import printable  # noqa: PLC0415
 
     now = time.time()
     if not found["running"]:
         click.echo("The service does not run: start it with powervm-ci serve.")
+    for line in found["attention"]:
+        click.echo(f"! {printable(line)}")
     print_table(
         "Connections", ("Name", "State", "Since", "Last event", "Reason"),
         [(c["name"], c["state"], ago(c["since"], now), ago(c["last_event_at"], now), c["reason"])
@@ -95,7 +112,8 @@ def _tell(found: dict[str, Any]) -> None:
         "nothing runs, nothing waits",
     )  # fmt: skip
     print_table(
-        "Nodes", ("Node", "Labels", "Build"),
-        [(n["id"], ", ".join(n["labels"]), n["build"][:10] if n["build"] else "free") for n in found["nodes"]],
+        "Nodes", ("Node", "Labels", "State", "Build"),
+        [(n["id"], ", ".join(n["labels"]), n["state"], n["build"][:10] if n["build"] else "free")
+         for n in found["nodes"]],
         "none",
     )  # fmt: skip

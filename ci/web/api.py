@@ -46,16 +46,20 @@ class Api:
         ]
         nodes = [
             {
-                "id": row.node.id,
-                "name": row.node.name,
-                "provider": row.node.provider,
-                "labels": list(row.node.labels),
+                "id": row.view.node.id,
+                "name": row.view.node.name,
+                "provider": row.view.node.provider,
+                "labels": list(row.view.node.labels),
+                "state": row.view.state,
+                "reason": row.view.reason,
+                "holder": row.view.holder or None,
                 "build": row.build.id if row.build else None,
             }
             for row in page.nodes
         ]
         body = {
             "time": iso(self._sources.clock.now()),
+            "attention": page.attention,
             "connections": connections,
             "events_waiting": page.events_waiting,
             "shortage": self._sources.shortage,

@@ -6,24 +6,29 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ci.model.build import Build, Buildset
-from ci.model.node import Node
-from ci.model.views import ConnectionView, ReviewView
+from ci.model.node import NodeState
+from ci.model.views import ConnectionView, DroppedReviewView, NodeView, ReviewView
+from ci.services.attention import attention
 
 if TYPE_CHECKING:
     from ci.web.sources import Sources
 
 SHOWN_RUNNING = 100
 SHOWN_ENDED = 20
+SHOWN_DROPPED = 10
 
 
 @dataclass(frozen=True, slots=True)
 class NodeRow:
-    """A place for builds and the build that has it, if any."""
+    """A place for builds and the build that has it, if it is one that runs now."""
 
-    node: Node
-    in_use: bool
+    view: NodeView
     build: Build | None
     buildset: Buildset | None
+
+    @property
+    def is_free(self) -> bool:
+        return not self.view.holder and self.view.state is NodeState.READY
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +43,13 @@ class EndedRow:
 class Dashboard:
     """Everything on the first page."""
 
+    attention: tuple[str, ...]
     connections: tuple[ConnectionView, ...]
     events_waiting: int
     running: tuple[Buildset, ...]
     nodes: tuple[NodeRow, ...]
     ended: tuple[EndedRow, ...]
+    dropped: tuple[DroppedReviewView, ...]
 
     @property
     def shown_running(self) -> tuple[Buildset, ...]:
@@ -50,30 +57,29 @@ class Dashboard:
 
     @property
     def free_nodes(self) -> int:
-        return sum(not row.in_use for row in self.nodes)
+        return sum(row.is_free for row in self.nodes)
 
 
 def dashboard(sources: Sources) -> Dashboard:
     """Gather the first page from the database."""
     running = sources.buildsets.running()
+    views, now = sources.views, sources.clock.now()
+    connections = views.connections()
+    places = views.nodes([node for provider in sources.nodes for node in provider.nodes()])
     return Dashboard(
-        connections=sources.views.connections(),
+        attention=attention(connections, places, views.waiting(), sources.shortage, sources.dead_loops(), now),
+        connections=connections,
         events_waiting=sources.views.events_waiting(),
         running=running,
-        nodes=_nodes(sources, running),
+        nodes=_nodes(places, running),
         ended=_ended(sources),
+        dropped=views.reviews_dropped(SHOWN_DROPPED),
     )
 
 
-def _nodes(sources: Sources, running: tuple[Buildset, ...]) -> tuple[NodeRow, ...]:
-    leases = sources.views.leases()
+def _nodes(places: tuple[NodeView, ...], running: tuple[Buildset, ...]) -> tuple[NodeRow, ...]:
     users = {build.id: (build, buildset) for buildset in running for build in buildset.builds}
-    rows = []
-    for provider in sources.nodes:
-        for node in provider.nodes():
-            build, buildset = users.get(leases.get(node.id, ""), (None, None))
-            rows.append(NodeRow(node, node.id in leases, build, buildset))
-    return tuple(rows)
+    return tuple(NodeRow(place, *users.get(place.holder, (None, None))) for place in places)
 
 
 def _ended(sources: Sources) -> tuple[EndedRow, ...]:

@@ -219,3 +219,20 @@ def test_links_carry_the_path_of_the_public_address(rows, ids):
     links = dataclasses.replace(rows.sources.links, root_url="https://example.org/powervm")
     page = Page(Asker(create_app(dataclasses.replace(rows.sources, links=links)))("/").text)
     assert all(link.startswith(("/powervm/", "https://review")) for link in page.links)
+
+
+def test_the_first_page_begins_with_what_a_person_must_look_at(ask, rows):
+    rows.store.nodes.drain("static/neo1", "new disks", NOW)
+    for age in (9000, 6000, 3000):
+        rows.store.nodes.failed("static/neo2", f"no ssh {HOSTILE}", NOW - age, is_ill=False)
+    text = ask("/").text
+    assert text.index("Look at this") < text.index("static/neo2 is set aside") < text.index("Connections")
+    assert "new disks" in text
+    assert "Nodes: 1 of 3 free" in text
+    assert "<img" not in text
+
+
+def test_a_vote_that_was_not_posted_is_listed_with_its_reason(ask, ids):
+    text = ask("/").text
+    assert "Votes that were not posted" in text
+    assert text.count("a newer patch set is current") == 2
