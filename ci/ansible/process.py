@@ -145,6 +145,7 @@ class AnsibleRunner:
         started = start_time(pid)
         # A child that we have not reaped keeps its entry in /proc, even when it has ended already.
         assert started is not None  # noqa: S101
+        _await_marker(pid)
         return ProcessIdentity(pid, started)
 
     def _kill(self, spec: BuildSpec, process: ProcessIdentity) -> None:
@@ -182,6 +183,14 @@ def _by_marker(marker: Path) -> ProcessIdentity | None:
             if started is not None and os.getsid(pid) == pid:
                 return ProcessIdentity(pid, started)
     return None
+
+
+def _await_marker(pid: int) -> None:
+    """Return once others can see the environment of a process: for a moment after posix_spawn they cannot."""
+    give_up_at = time.monotonic() + 1.0
+    with suppress(OSError):
+        while not Path(f"/proc/{pid}/environ").read_bytes() and time.monotonic() < give_up_at:
+            time.sleep(0.001)
 
 
 def _cannot_start(folder: Path, error: OSError) -> CIError:

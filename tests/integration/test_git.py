@@ -2,8 +2,11 @@
 
 import concurrent.futures
 import os
+import pickle
 import shutil
+import socket
 import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -12,8 +15,9 @@ from pathlib import Path
 import pytest
 from lab.sshd_node import SshdNode
 
+from ci import ssh_sockets
 from ci.config.settings import GerritSettings
-from ci.errors import CIError, HostKeyMismatch, MergeConflict, Refused, Unavailable
+from ci.errors import CIError, HostKeyMismatch, Interrupted, MergeConflict, Refused, Unavailable
 from ci.git.mirror import Mirror
 from ci.git.sources import GitSources
 from ci.model.change import Change
@@ -330,3 +334,98 @@ def test_no_room_for_a_mirror_is_one_clear_line(server, upstream, tmp_path):
         sources.resolve(upstream.change(125, {"nova/b.py": "changed\n"}))
     sources.close()
     shutil.rmtree(tmp_path / "mirrors", ignore_errors=True)
+
+
+def test_a_later_service_tests_the_same_commits(server, upstream, tmp_path):
+    other = Upstream(tmp_path / "other")
+    old = upstream.tip()
+    upstream.commit({"nova/c.py": "new\n"}, "meanwhile", start=old)
+    upstream.push("master")
+    change = upstream.change(128, {"nova/b.py": "changed\n"}, start=old)
+    commits = []
+    for name in ("first", "second"):
+        sources = GitSources(settings(server), tmp_path / "mirrors")
+        prepared = sources.prepare(change, (other.project,), tmp_path / name, buildset_id="s1")
+        commits.append([project.commit for project in prepared])
+        folder = tmp_path / name / "review.example.com" / change.project
+        assert git(folder, "fsck", "--connectivity-only") == ""
+        sources.close()
+        for moved in (upstream, other):
+            moved.commit({"nova/z.py": f"{name}\n"}, name, start=moved.tip())
+            moved.push("master")
+    assert commits[0] == commits[1]
+    fresh = GitSources(settings(server), tmp_path / "mirrors")
+    assert fresh.resolve(change, buildset_id="s2")[0].project.commit != commits[0][0]
+    fresh.close()
+
+
+def test_what_ended_buildsets_needed_is_let_go_of_and_what_open_ones_need_stays(sources, upstream, tmp_path):
+    old = upstream.tip()
+    upstream.commit({"nova/c.py": "new\n"}, "meanwhile", start=old)
+    upstream.push("master")
+    first, second = (upstream.change(n, {"nova/b.py": f"{n}\n"}, start=old) for n in (129, 130))
+    kept = sources.resolve(first, buildset_id="open")[0].project.commit
+    sources.resolve(second, buildset_id="ended")
+    (mirror,) = (tmp_path / "mirrors").glob("*/*.git")
+    assert sources.tidy({"open"}, lambda: True)
+    assert git(mirror, "for-each-ref", "--format=%(refname) %(objectname)", "refs/ci", "refs/changes") == (
+        f"refs/ci/open/master {kept}"
+    )
+    git(mirror, "pack-refs", "--all")
+    later = GitSources(sources._gerrits, tmp_path / "mirrors")
+    assert later.resolve(first, buildset_id="open")[0].project.commit == kept
+    later.close()
+
+
+def test_a_mirror_of_many_packs_is_packed(sources, upstream, tmp_path, monkeypatch):
+    monkeypatch.setattr("ci.git.fixed.MANY_LOOSE_OBJECTS", 0)
+    sources.resolve(upstream.change(131, {"nova/b.py": "x\n"}), buildset_id="open")
+    (mirror,) = (tmp_path / "mirrors").glob("*/*.git")
+    assert git(mirror, "count-objects") != "0 objects, 0 kilobytes"
+    assert sources.tidy({"open"}, lambda: True)
+    assert len(list(mirror.glob("objects/pack/*.pack"))) == 1
+    assert git(mirror, "count-objects") == "0 objects, 0 kilobytes"
+
+
+def test_a_prepare_that_waits_for_a_server_or_for_another_ends_when_it_is_told(server, upstream, tmp_path):
+    silent = socket.create_server(("127.0.0.2", 0))  # takes connections and says nothing
+    sources = GitSources(settings(server, port=silent.getsockname()[1]), tmp_path / "mirrors")
+    change = upstream.change(132, {"nova/b.py": "x\n"})
+    interrupt = threading.Event()
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        waiting = [
+            pool.submit(sources.resolve, change, buildset_id=buildset_id, interrupt=interrupt)
+            for buildset_id in ("s1", "s1", "s2")
+        ]
+        held = silent.accept()[0]  # git is there, and waits
+        started = time.monotonic()
+        interrupt.set()
+        for one in waiting:
+            with pytest.raises(Interrupted):
+                one.result()
+    assert time.monotonic() - started < 10
+    held.close()
+    sources.close()
+    silent.close()
+
+
+def test_connections_of_a_service_that_was_killed_are_closed_by_the_next(server, upstream, tmp_path):
+    change = upstream.change(133, {"nova/b.py": "x\n"})
+    script = (
+        "import os, pickle, signal, sys, pathlib\n"
+        "from ci.git.sources import GitSources\n"
+        "gerrits, change, folder = pickle.load(sys.stdin.buffer)\n"
+        "sources = GitSources(gerrits, folder)\n"
+        "sources.resolve(change)\n"
+        "print(sources._sockets, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    given = pickle.dumps((settings(server), change, tmp_path / "mirrors"))
+    done = subprocess.run([sys.executable, "-c", script], input=given, stdout=subprocess.PIPE, check=False)
+    sockets = Path(done.stdout.decode().strip())
+    assert list(sockets.iterdir())
+    ours = ssh_sockets.make()
+    ssh_sockets.close_stale()
+    assert not sockets.exists()
+    assert ours.exists()
+    ssh_sockets.close(ours)
