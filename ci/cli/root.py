@@ -37,6 +37,10 @@ class Verb:
 
 
 VERBS: dict[str, Verb] = {
+    "autohold": Verb("ci.cli.autohold:autohold", "Keep the nodes of a job's next failed build for a person."),
+    "autohold-delete": Verb("ci.cli.autohold:autohold_delete", "Delete an autohold; its nodes are given back."),
+    "autohold-info": Verb("ci.cli.autohold:autohold_info", "Show an autohold and the nodes that it keeps."),
+    "autohold-list": Verb("ci.cli.autohold:autohold_list", "List the autoholds."),
     "builds": Verb("ci.cli.builds:builds", "List builds, newest first."),
     "check": Verb("ci.cli.check:check", "Check all files of the site; needs no network."),
     "db": Verb("ci.cli.db:db", "Back up the database, or check it."),
@@ -44,6 +48,7 @@ VERBS: dict[str, Verb] = {
     "enqueue": Verb("ci.cli.orders:enqueue", "Run a pipeline's jobs for a change now."),
     "explain": Verb("ci.cli.explain:explain", "Say what events would start, and why not; needs no Gerrit."),
     "freeze-job": Verb("ci.cli.freeze_job:freeze_job", "Show a job as it would run for a change."),
+    "nodes": Verb("ci.cli.nodes:nodes", "List, drain and enable the machines that builds run on."),
     "run": Verb("ci.cli.run:run", "Run one job for a change here and now, without a vote."),
     "serve": Verb("ci.cli.serve:serve", "Listen, run jobs, vote: the service."),
     "status": Verb("ci.cli.status:status", "Show connections, queue, builds and nodes."),

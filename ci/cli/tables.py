@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 COLOURS = {
     "SUCCESS": "green", "connected": "green", "running": "cyan", "starting": "cyan", "waiting": "yellow",
     "FAILURE": "red", "TIMED_OUT": "red", "POST_FAILURE": "red", "down": "red", "alarm": "bold red",
+    "set-aside": "red", "draining": "yellow",
     "RETRY_LIMIT": "magenta", "NODE_FAILURE": "magenta", "ERROR": "magenta",
 }  # fmt: skip
 
