@@ -15,6 +15,7 @@ from ci.config.nodepool import NodepoolReader
 from ci.config.references import ReferenceCheck
 from ci.config.settings import GerritSettings, Settings, SettingsReader, named_gerrits
 from ci.config.tenant import Tenant, TenantReader
+from ci.config.without_effect import warn_of_language, warn_of_nodepool
 from ci.config.yaml_marks import MAX_BYTES, Document, load_yaml
 from ci.errors import Finding, SiteError
 from ci.model.node import Node
@@ -102,6 +103,7 @@ class _SiteLoader:
         document = self._document(settings.nodepool_config, "list the nodes there")
         if document is None:
             return (), frozenset()
+        self._warnings.extend(warn_of_nodepool(document))
         reader = NodepoolReader(document, self._findings, self._warnings)
         return reader.read(), reader.labels
 
@@ -120,6 +122,7 @@ class _SiteLoader:
             document = self._document(path, "")
             if document:
                 reader.read(document)
+                self._warnings.extend(warn_of_language(document))
         return reader
 
     def _language_files(self, tenant: Tenant) -> Iterator[Path]:

@@ -58,7 +58,7 @@ class Database:
             connection.execute("begin immediate")
             try:
                 yield
-                # a full disk shows here, and leaves the transaction open: the next one would join it and never end
+                # within the try: one that could not end and stayed open would be joined by all that come after it
                 connection.commit()
             except BaseException:
                 connection.rollback()

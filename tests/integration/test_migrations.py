@@ -166,7 +166,7 @@ def test_a_newer_database_is_refused_in_one_line(first):
 
 
 def test_a_disk_that_is_full_when_a_transaction_ends_leaves_none_open(tmp_path):
-    """Otherwise all that this thread does after it would join the broken one, and never be committed."""
+    """SQLite itself rolls back then; what this thread does afterwards must not join a transaction that never ends."""
     store = SqliteStore(tmp_path / "ci.db")
     store.events.add([event(key="before")], 1.0)
     log = tmp_path / "ci.db-wal"
