@@ -71,11 +71,12 @@ def comment_text(message: str, patchset_texts: Sequence[str] = ()) -> str:
     A comment made in the web page arrives as `Patch Set 1:\n\n(1 comment)` with its text beside it, or with the text
     in place of the count, as servers differ. Here both become `Patch Set 1:\n\ntext`.
     """
-    missing = [text for text in patchset_texts if text.strip() and text.strip() not in message]
-    if not missing:
-        return message
     head, body = "", message
     if found := _HEAD.match(message):
         head, body = found.group(), message[found.end() :]
+    paragraphs = f"\n\n{body.strip()}\n\n"
+    missing = [text for text in patchset_texts if text.strip() and f"\n\n{text.strip()}\n\n" not in paragraphs]
+    if not missing:
+        return message
     parts = [head, *(text.strip() for text in missing), _COMMENT_COUNT.sub("", body, count=1).strip()]
     return "\n\n".join(part for part in parts if part)

@@ -67,7 +67,8 @@ class CatchUp:
         act_from = now - self._first_look_back_seconds if self._first_look_back_seconds else None
         since = newest if act_from is None else min(newest, act_from)
         missed = self._gerrit.missed(max(0, since - OVERLAP_SECONDS), self._projects)
-        old, new = [], []
+        old: list[Event] = []
+        new: list[Event] = []
         for event in missed.events:
             is_old = act_from is None or event.created_at < act_from
             (old if is_old or not self._concerns_us(event) else new).append(event)

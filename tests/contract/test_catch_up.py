@@ -206,6 +206,7 @@ def do_everything(side, gerrit):
     side.draft(number, "drafted on the first")
     side.draft(number, "recheck\n\nof two")
     side.publish_drafts(number)
+    pass_a_second()  # Gerrit itself tells by the second which comments belong to a message
     side.draft(number, "published by a push")
     side.amend_and_publish(number, {"a.py": "2"})
     side.vote(number, "Code-Review", 1)
