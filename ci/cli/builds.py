@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ci.errors import UsageError
+
 if TYPE_CHECKING:
     from ci.cli.root import Invocation
     from ci.model.views import BuildView
@@ -23,17 +25,24 @@ if TYPE_CHECKING:
     metavar="NUMBER",
     help="Only builds for this change.",
 )
+@click.option("--connection", metavar="NAME", help="With --change: only of the change in this Gerrit.")
 @click.option("--limit", type=click.IntRange(1, 10000), default=20, show_default=True, help="How many at most.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 @click.pass_obj
-def builds(invocation: Invocation, job: str | None, change_number: int | None, limit: int, as_json: bool) -> int:
+def builds(
+    invocation: Invocation, job: str | None, change_number: int | None, connection: str | None, limit: int,
+    as_json: bool,
+) -> int:  # fmt: skip
     """List builds, newest first: job, change, result, time, where the logs are."""
     from ci import bootstrap  # noqa: PLC0415 - slow to import
     from ci.cli.tables import ago, print_table  # noqa: PLC0415
     from ci.model.duration import duration  # noqa: PLC0415
 
+    if connection and change_number is None:
+        raise UsageError("--connection says whose change is meant: name it by --change")
     folders = bootstrap.existing_state_folder(invocation.load_site().settings.state_dir)
-    views = bootstrap.open_store(folders).views.builds(limit=limit, job=job, change_number=change_number)
+    store = bootstrap.open_store(folders)
+    views = store.views.builds(limit=limit, job=job, change_number=change_number, connection=connection)
     if as_json:
         click.echo(json.dumps([as_record(view, folders) for view in views]))
         return 0

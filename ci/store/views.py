@@ -72,10 +72,13 @@ class Views:
         return tuple(found)
 
     def builds(
-        self, *, limit: int = 20, job: str | None = None, change_number: int | None = None
-    ) -> tuple[BuildView, ...]:
+        self, *, limit: int = 20, job: str | None = None, change_number: int | None = None,
+        connection: str | None = None,
+    ) -> tuple[BuildView, ...]:  # fmt: skip
         if change_number is not None:
-            rows = self._database.rows("latest_builds_of_change", limit=limit, job=job, change_number=change_number)
+            rows = self._database.rows(
+                "latest_builds_of_change", limit=limit, job=job, change_number=change_number, connection=connection
+            )
         elif job is not None:
             rows = self._database.rows("latest_builds_of_job", limit=limit, job=job)
         else:

@@ -80,6 +80,7 @@ class Api:
             limit=max(1, min(limit, MOST_BUILDS)),
             job=query.get("job_name"),
             change_number=number,
+            connection=query.get("connection"),
         )
         return _json([self._build_of(view) for view in views])
 

@@ -1,0 +1,156 @@
+"""Two Gerrits with the same change numbers: each gets its own votes, and neither suffers when the other is away."""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from lab.gerrit import Gerrit
+from lab.service import Service
+from lab.site import CI_NAME, CI_USER
+from lab.sshd_node import free_port
+from lab.trivial_site import write_trivial_site
+
+from tests.acceptance.conftest import PROJECT, Stage
+
+pytestmark = pytest.mark.gerrit
+
+HANG_SECONDS = 12
+# What a vote may take while the other Gerrit is away; a trivial one takes some seconds.
+USUAL_SECONDS = 45.0
+
+VENDOR = """\
+[connection vendor]
+driver=gerrit
+server={gerrit.address}
+port={gerrit.ssh_port}
+baseurl={gerrit.url}
+canonical_hostname=gerrit.vendor.example
+user={user}
+sshkey={key}
+
+"""
+
+
+@dataclass
+class Side(Stage):
+    """One of the two Gerrits, a developer who works there, and the service that listens to both."""
+
+    connection: str
+
+    def builds(self, number):
+        name = ["--connection", self.connection]
+        return json.loads(self.service.call("builds", "--json", "--change", str(number), *name))
+
+    def next_number(self):
+        """The number of the next change: what was pushed last is somebody else's and not for this test."""
+        return self.push("nothing") + 1
+
+
+def write_site(folder, opendev, vendor, nodes):
+    """A site with both Gerrits in it; one pipeline that is started from both and votes in both."""
+    key = opendev.key(CI_USER)
+    site = write_trivial_site(folder, opendev, key, nodes, port=free_port(("127.0.0.1",)), slots=4)
+    hosts = folder / "known_hosts"
+    hosts.write_text(opendev.known_hosts_line() + vendor.known_hosts_line())
+    conf = folder / "zuul.conf"
+    own = conf.read_text().replace(f"known_hosts={opendev.known_hosts}", f"known_hosts={hosts}")
+    conf.write_text(VENDOR.format(gerrit=vendor, user=CI_USER, key=vendor.key(CI_USER)) + own)
+    tenant = folder / "jobs" / "tenant.yaml"
+    tenant.write_text(
+        tenant.read_text() + "      vendor:\n        untrusted-projects:\n"
+        "          - openstack/nova:\n              include: []\n"
+    )
+    language = folder / "jobs" / "zuul.d" / "lab.yaml"
+    pipeline, _, rest = language.read_text().partition("- job:")
+    lines = []
+    for block in pipeline.split("      opendev:\n"):
+        body = "".join(f"{line}\n" for line in block.splitlines() if line.startswith("        "))
+        lines.append(block if not lines else f"      opendev:\n{block}".replace(body, f"{body}      vendor:\n{body}"))
+    jobs, _, _ = rest.rpartition("- project:")
+    projects = "".join(
+        f"- project:\n    name: {host}/openstack/nova\n    check:\n      jobs: [quick-one, quick-two]\n"
+        for host in ("review.opendev.org", "gerrit.vendor.example")
+    )
+    language.write_text("".join(lines) + "- job:" + jobs + projects)
+    run = folder / "playbooks" / "run.yaml"
+    run.write_text(run.read_text().replace('[sleep, "600"]', f'[sleep, "{HANG_SECONDS}"]'))
+    return site
+
+
+@pytest.fixture(scope="module")
+def vendor_gerrit(tmp_path_factory):
+    with Gerrit(tmp_path_factory.mktemp("vendor"), say=lambda _: None) as gerrit:
+        gerrit.rest.create_project(PROJECT)
+        gerrit.create_ci_account(CI_USER, CI_NAME, "powervm-ci@example.org")
+        yield gerrit
+
+
+@pytest.fixture(scope="module")
+def sides(real_gerrit, vendor_gerrit, nodes, tmp_path_factory):
+    folder = Path(tmp_path_factory.mktemp("two"))
+    site = write_site(folder / "site", real_gerrit, vendor_gerrit, nodes)
+    service = Service(site.folder, folder / "state", port=site.port)
+    made = []
+    for name, gerrit in (("opendev", real_gerrit), ("vendor", vendor_gerrit)):
+        repository = gerrit.repository(PROJECT, folder / name).clone()
+        made.append(Side(gerrit, nodes, service, repository, repository.head, name))
+    opendev, vendor = made
+    level_numbers(opendev, vendor)
+    with service:
+        opendev.connected()
+        yield opendev, vendor
+
+
+def level_numbers(one, other):
+    """Push until both Gerrits will give the next change the same number."""
+    behind, ahead = sorted((one, other), key=lambda side: side.next_number())
+    target = ahead.next_number()
+    missing = target - behind.next_number()
+    if missing:
+        for n in range(missing):
+            behind.repository.commit({"filler": f"{n}\n"}, f"Filler {n}")
+        behind.repository.push_change()
+
+
+def test_each_gerrit_gets_its_own_votes_although_the_numbers_are_the_same(sides):
+    opendev, vendor = sides
+    number = opendev.push("pass")
+    assert vendor.push("fail-two") == number
+    assert "Build succeeded" in opendev.review(number)
+    assert "Build failed" in vendor.review(number)
+    assert (opendev.vote(number), vendor.vote(number)) == (1, -1)
+    for side in sides:
+        assert len(side.reviews(number)) == 1
+        assert {build["connection"] for build in side.builds(number)} == {side.connection}
+        assert len(side.builds(number)) == 2
+    vendor.gerrit.rest.abandon(number)
+    again = opendev.push("pass")  # what happens to the other's change of the same number ends nothing here
+    opendev.review(again)
+    assert len(opendev.reviews(number)) == 1
+
+
+@pytest.mark.parametrize("away", ["frozen", "stopped"])
+def test_while_one_is_away_the_other_s_votes_come_and_its_own_comes_once_when_it_is_back(sides, away):
+    opendev, vendor = sides
+    late = vendor.push("hang")
+    vendor.wait_for_builds(late, "running", 2)
+    (vendor.gerrit.pause if away == "frozen" else vendor.gerrit.stop)()
+    try:
+        vendor.wait_for_builds(late, "SUCCESS", 2)
+        began = time.monotonic()
+        number = opendev.push("pass")
+        opendev.review(number)
+        assert time.monotonic() - began < USUAL_SECONDS
+        assert opendev.vote(number) == 1
+        state = {one["name"]: one["state"] for one in opendev.service.status()["connections"]}
+        assert state["opendev"] == "connected"
+    finally:
+        (vendor.gerrit.cont if away == "frozen" else vendor.gerrit.start)()
+    vendor.review(late)
+    assert vendor.vote(late) == 1
+    vendor.connected()
+    after = vendor.push("pass")
+    vendor.review(after)
+    assert len(vendor.reviews(late)) == 1
