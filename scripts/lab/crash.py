@@ -60,6 +60,11 @@ def kills(
     )
     killer = Killer(running, seed, life_seconds=life)
     done = killer.done
+    # What happened before its very first connection is none of a CI's business: that comes first.
+    if not only:
+        killer.kill_first_starts()
+    running.start()
+    running.wait_until_listening()
     running.flow.start(interval)
     if not running.passed:
         killer.record(record_seconds)
@@ -99,10 +104,11 @@ def troubles(
     """Break things for a while, with kills beside when told so, then heal all, let it settle and judge it."""
     chance = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
     killer = Killer(running, seed)
-    running.flow.start(LIGHT_INTERVAL_SECONDS)
     happened: list[str] = []
-    deadline = time.monotonic() + seconds
     running.start()
+    running.wait_until_listening()
+    running.flow.start(LIGHT_INTERVAL_SECONDS)
+    deadline = time.monotonic() + seconds
     with _killing(killer, kill=kill) as failures:
         order = list(kinds)
         while time.monotonic() < deadline or order:

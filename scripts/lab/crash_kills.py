@@ -12,6 +12,13 @@ from .site import CI_USER
 
 # Here a review is due or on its way: nothing is harder to get right, and somebody waits for it.
 WORST = ("outbox.", "gerrit.post_review:", "gerrit.has_review:", "scheduler.attempt_ended:after")
+FIRST_START = (
+    "sqlitestore.__init__:before",
+    "sqlitestore.__init__:after",
+    "gerrit.missed:before",
+    "catchup.before_stream:before",
+    "catchup.before_stream:after",
+)
 LIFE_SECONDS = 5.0
 RECOVERY_LIMIT_SECONDS = 40.0
 RANDOM_SHARE = 0.12
@@ -45,12 +52,19 @@ class Killer:
         self.done = Kills()
 
     def record(self, seconds: float) -> None:
-        """Live once without a kill point, to learn which points there are; the end of it is a kill at random."""
-        self._stage.start()
-        self._stage.wait_until_listening()
+        """Live on without a kill point, to learn which points there are; the end of it is a kill at random."""
         self._stage.wait(seconds)
         self._stage.kill()
         self.done.at_random += 1
+
+    def kill_first_starts(self) -> None:
+        """Kill the service where it makes its database and first looks at Gerrit, each time a little further."""
+        for point in FIRST_START:
+            self._stage.start(point)
+            if self._stage.wait_until_listening():
+                self.done.at_points[point] += 1
+            else:
+                self.end_life()
 
     def kill_once(self, only: Iterable[str] = ()) -> str:
         """Live until the next kill; returns where it was. `only`: at points that begin so."""

@@ -160,7 +160,12 @@ class Stage:
             return []
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as connection:
             connection.row_factory = sqlite3.Row
-            return connection.execute(query).fetchall()
+            try:
+                return connection.execute(query).fetchall()
+            except sqlite3.OperationalError as error:
+                if "no such table" in str(error):
+                    return []  # killed before its first migration
+                raise
 
     def due_reviews(self) -> list[DueReview]:
         """Return the reviews that the dead service had not written down as posted."""
