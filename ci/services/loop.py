@@ -19,8 +19,8 @@ T = TypeVar("T")
 # A beat wakes a loop at once; it looks by itself too, for what another process has written.
 LOOK_AGAIN_SECONDS = 1.0
 AFTER_A_FAILURE_SECONDS = 2.0
-# A loop with much to look through rests as long as it has looked, so that many beats in a row cost one look.
-LONGEST_REST_SECONDS = 0.02
+# A loop with much to look through rests three times as long as that took it: many beats in a row cost one look.
+LONGEST_REST_SECONDS = 0.2
 
 
 def run_loop(name: str, step: Callable[[], float | None], pulse: Pulse, stop: threading.Event) -> None:
@@ -36,7 +36,7 @@ def run_loop(name: str, step: Callable[[], float | None], pulse: Pulse, stop: th
         except Exception:
             log.exception("unexpected failure; going on", action="loop.bug")
         else:
-            stop.wait(min(time.thread_time() - began, LONGEST_REST_SECONDS))
+            stop.wait(min(3 * (time.thread_time() - began), LONGEST_REST_SECONDS))
             pulse.wait(seen, min(delay_seconds or LOOK_AGAIN_SECONDS, LOOK_AGAIN_SECONDS))
             continue
         LOOP_FAILURES.labels(name).inc()
