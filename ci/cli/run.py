@@ -45,7 +45,7 @@ def run(
     folders = bootstrap.state_folder(site.settings.state_dir)
     change = find_change(site, connection, change_name)
     frozen = _frozen(site, job, change, pipeline)
-    if shortage := bootstrap.room(site, folders).shortage():
+    if shortage := bootstrap.room(site, folders).reason():
         raise CIError(f"no build is taken: {shortage}")
     store = bootstrap.open_store(folders)
     single = bootstrap.single_run(site, folders, store)

@@ -40,7 +40,7 @@ def _status(site: Site, folders: Folders, store: SqliteStore, *, running: bool) 
 
     now = time.time()
     places = store.views.nodes(site.nodes)
-    shortage = bootstrap.room(site, folders).shortage()
+    shortage = bootstrap.room(site, folders).reason()
     buildsets = store.buildsets.running()
     states = {view.name: view for view in store.views.connections() if view.name in site.settings.gerrits}
     lines = attention(states.values() if running else (), places, store.views.waiting(), shortage, (), now)

@@ -38,12 +38,15 @@ class DiskRoom:
 
     def shortage(self) -> str:
         with self._lock:
-            reason = self._reason(MARGIN if self._short else 1.0) if self._least else ""
+            reason = self.reason(MARGIN if self._short else 1.0)
             if bool(reason) != self._short:
                 self._tell(reason)
             return reason
 
-    def _reason(self, factor: float) -> str:
+    def reason(self, factor: float = 1.0) -> str:
+        """`shortage` as it is now, told to nobody else; `factor` times the watermark."""
+        if not self._least:
+            return ""
         for place in self._places:
             try:
                 found = self._look(place)
