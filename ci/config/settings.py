@@ -103,7 +103,7 @@ class Settings:
         "days for which builds and votes stay in the database, at least log_days; 0 for ever", default=365
     )
     min_free_mib: int = setting(
-        "MiB that must be free in the state folder for a build to be taken; 0 for any", default=5120
+        "MiB that must be free in the state folder for a build to be taken; 0 for any", default=2048
     )
     recheck_comment: str = setting("comment that runs the jobs again, as comments tell it", default="recheck")
     infra_failure: InfraFailure = setting(
