@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from ci.gerrit.connection import Address
     from ci.model.event import Event
 
-_CHUNK_BYTES = 65536
+# While one batch is committed the next one comes in: what has come is taken as a whole.
+_CHUNK_BYTES = 1024 * 1024
 # How long a silent stream is waited for before `stop` is looked at again.
 _STOP_POLL_SECONDS = 0.2
 _garbage_lines = Counter("ci_gerrit_garbage_lines", "Lines of an event stream that are no event", ["connection"])
