@@ -408,8 +408,8 @@ class Retention(Protocol):
         """Builds that ended before, oldest first, and whose logs are not marked as removed."""
         ...
 
-    def logs_are_removed(self, build_id: str, now: float) -> None:
-        """Remove the build's task events, and mark its logs as removed."""
+    def logs_are_removed(self, build_ids: Sequence[str], now: float) -> None:
+        """Remove the builds' task events, and mark their logs as removed."""
         ...
 
     def forget_buildsets(self, ended_before: float, limit: int) -> int:

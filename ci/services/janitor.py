@@ -29,6 +29,8 @@ EVERY_SECONDS = 600.0
 # A chore works for so long at a time; where there is more to do the next one comes soon.
 SLICE_SECONDS = 0.5
 SOON_SECONDS = 1.0
+# Between two transactions: SQLite lets those who wait for the lock sleep, and they would find it taken again and again.
+PAUSE_SECONDS = 0.1
 # Somebody may still want to look into the folder of a build that has just ended.
 BUILD_FOLDER_SECONDS = 3600.0
 UNKNOWN_FOLDER_SECONDS = DAY_SECONDS
@@ -57,6 +59,7 @@ class Janitor:
     def __init__(
         self, limits: Limits, store: Store, views: Views, folders: Folders, remains: Remains,
         clock: Clock, sources: SourceKeeper | None = None, monotonic: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:  # fmt: skip
         self._limits = limits
         self._store = store
@@ -66,6 +69,7 @@ class Janitor:
         self._clock = clock
         self._sources = sources
         self._monotonic = monotonic
+        self._pause = pause
         self._logs = Trash(folders.logs)
         self._builds = Trash(folders.builds)
         self._log_sweep = LogSweep(folders.logs)
@@ -111,9 +115,8 @@ class Janitor:
             for attempt in range(1, view.build.attempt + 1):
                 folder = self._folders.build_logs(replace(view.build, attempt=attempt), view.change, view.pipeline)
                 self._throw_away(self._logs, folder.relative_to(self._folders.logs), "log_folder")
-            self._store.retention.logs_are_removed(view.build.id, self._clock.now())
-            if not self._may_go_on():
-                return False
+        self._store.retention.logs_are_removed([view.build.id for view in found], self._clock.now())
+        self._pause(PAUSE_SECONDS)
         return len(found) < BUILDS_AT_ONCE and self._logs.empty(self._may_go_on)
 
     def _unknown_logs(self) -> bool:
@@ -153,6 +156,7 @@ class Janitor:
         forget = partial(self._store.retention.forget_buildsets, self._clock.now() - days * DAY_SECONDS)
         while count := forget(BUILDSETS_AT_ONCE):
             REMOVED.labels("buildset").inc(count)
+            self._pause(PAUSE_SECONDS)
             if not self._may_go_on():
                 return False
         return True
@@ -167,6 +171,8 @@ class Janitor:
             if after is None:
                 return True
             self._last_event = after
+            if count:
+                self._pause(PAUSE_SECONDS)
             if not self._may_go_on():
                 return False
 

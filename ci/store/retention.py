@@ -11,6 +11,8 @@ from ci.model.views import BuildView
 from ci.store.buildsets import build_from_row
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ci.store.database import Database
 
 TASK_EVENTS_AT_ONCE = 1000
@@ -28,16 +30,19 @@ class Retention:
             BuildView(build_from_row(row), from_json(Change, str(row["change"])), str(row["pipeline"])) for row in rows
         )
 
-    def logs_are_removed(self, build_id: str, now: float) -> None:
-        """Remove what the database holds of a build's logs, and mark it: a crash before the mark begins anew."""
-        while self._database.execute("remove_task_events", build_id=build_id, limit=TASK_EVENTS_AT_ONCE):
-            pass
-        self._database.execute("mark_logs_removed", id=build_id, now=now)
+    def logs_are_removed(self, build_ids: Sequence[str], now: float) -> None:
+        """Remove what the database holds of builds' logs, and mark them: a crash before the mark begins anew."""
+        for build_id in build_ids:
+            while self._database.rows("has_task_events", build_id=build_id):
+                self._database.execute("remove_task_events", build_id=build_id, limit=TASK_EVENTS_AT_ONCE)
+        with self._database.transaction():
+            for build_id in build_ids:
+                self._database.execute("mark_logs_removed", id=build_id, now=now)
 
     def forget_buildsets(self, ended_before: float, limit: int) -> int:
         found = self._database.rows("old_buildsets", before=ended_before, limit=limit)
-        for row in found:
-            with self._database.transaction():
+        with self._database.transaction():
+            for row in found:
                 for what in ("transitions_of", "task_events_of", "reviews_of", "builds_of"):
                     self._database.execute(f"remove_{what}_buildset", id=row["id"])
                 self._database.execute("remove_buildset", id=row["id"])

@@ -60,6 +60,7 @@ class Desk:
             self.clock,
             self.keeper,
             lambda: self.seconds,
+            lambda _: None,
         )
         self.serial = 0
 

@@ -4,6 +4,9 @@ select builds.*, buildsets.change, buildsets.pipeline from builds join buildsets
 where builds.state = 'ended' and builds.logs_removed_at is null and builds.ended_at < :before
 order by builds.ended_at limit :limit
 
+-- name: has_task_events
+select 1 from task_events where build_id = :build_id limit 1
+
 -- name: remove_task_events
 delete from task_events where (build_id, attempt, position) in (
   select build_id, attempt, position from task_events where build_id = :build_id limit :limit
