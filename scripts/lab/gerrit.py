@@ -8,6 +8,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -31,8 +32,14 @@ def _print_line(text: str) -> None:
 class Gerrit:
     """A context manager: a Gerrit of its own, copied from a template, with the account `admin` ready to use."""
 
-    def __init__(self, folder: Path, *, cache: Path | None = None, say: Say = _print_line) -> None:
-        """Keep site, keys and log below `folder`; `say` is given one line for each step."""
+    def __init__(
+        self, folder: Path, *, cache: Path | None = None, say: Say = _print_line,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        """Keep site, keys and log below `folder`; `say` is given one line for each step.
+
+        `settings` go into gerrit.config, by names as `git config` has them.
+        """
         self.folder = folder.absolute()
         self.site = self.folder / "site"
         self.log = self.folder / "gerrit.log"
@@ -41,6 +48,7 @@ class Gerrit:
         self.http_port, self.ssh_port = _free_ports(2)
         self._cache = cache or default_cache()
         self._say = say
+        self._settings = dict(settings or {})
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -168,6 +176,7 @@ class Gerrit:
             "httpd.listenUrl": self.url,
             "gerrit.canonicalWebUrl": self.url,
             "sendemail.enable": "false",
+            **self._settings,
         }
         for name, value in settings.items():
             run("configuring Gerrit", ["git", "config", "-f", str(self.site / "etc/gerrit.config"), name, value], 30.0)
