@@ -9,8 +9,9 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from . import bench_burst, bench_latency, bench_replay
+from . import bench_burst, bench_history, bench_latency, bench_replay, bench_simulated
 from .bench_stage import BenchError
 from .gerrit import GerritError
 from .service import ServiceError
@@ -18,6 +19,7 @@ from .sshd_node import SshdError
 
 LEAST_CHANGES = 2
 LEAST_EVENTS = 1000
+SIMULATED_SLOTS = 50
 BUSY_LOAD = 1.0
 
 
@@ -56,15 +58,42 @@ def _parser() -> argparse.ArgumentParser:
         "--changes", type=_changes, default=12, metavar="N", help="patch sets; the first warms up (12)"
     )
     burst = kinds.add_parser("burst", help="many changes at once, beside the bare jobs on as many slots")
-    burst.set_defaults(run=lambda options: bench_burst.run(options.changes, options.slots, say), show=bench_burst.show)
+    burst.set_defaults(run=_run_burst, show=_show_parts)
     burst.add_argument("--changes", type=_changes, default=30, metavar="N", help="changes, each with two jobs (30)")
     burst.add_argument("--slots", type=_slots, default=(2, 4), metavar="N,N", help="builds at a time (2,4)")
+    burst.add_argument(
+        "--simulated", type=int, default=300, metavar="N", help="changes on 50 simulated slots, 0 for no such run (300)"
+    )
     replay = kinds.add_parser("replay", help="a long stream of events: parse, commit, trigger")
-    replay.set_defaults(run=lambda options: bench_replay.run(options.events, say), show=bench_replay.show)
+    replay.set_defaults(run=_run_replay, show=_show_parts)
+    replay.add_argument(
+        "--builds", type=int, default=1_000_000, metavar="N", help="old builds, 0 for no such run (1000000)"
+    )
     replay.add_argument("--events", type=_events, default=100_000, metavar="N", help="events (100000)")
     for kind in kinds.choices.values():
         kind.add_argument("--json", type=_writable, metavar="FILE", help="also write all figures into this file")
     return parser
+
+
+def _run_burst(options: argparse.Namespace) -> dict[str, Any]:
+    figures = {"burst": bench_burst.run(options.changes, options.slots, say)}
+    if options.simulated:
+        figures["simulated"] = bench_simulated.run(options.simulated, SIMULATED_SLOTS, say)
+    return figures
+
+
+def _run_replay(options: argparse.Namespace) -> dict[str, Any]:
+    figures = {"replay": bench_replay.run(options.events, say)}
+    if options.builds:
+        figures["history"] = bench_history.run(options.builds, say)
+    return figures
+
+
+def _show_parts(figures: dict[str, Any]) -> None:
+    parts = {"burst": bench_burst, "simulated": bench_simulated, "replay": bench_replay, "history": bench_history}
+    for name, part in parts.items():
+        if name in figures:
+            part.show(figures[name])
 
 
 def _changes(text: str) -> int:

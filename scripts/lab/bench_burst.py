@@ -48,11 +48,11 @@ def _measure(running: Stage, refs: list[str], slots: int, say: Say) -> dict[str,
         "slots": slots,
         "builds": len(jobs),
         "ci": ci,
-        "floors": {name: _floor_figures(floor, slots) for name, floor in floors.items()},
+        "floors": {name: floor_figures(floor, slots) for name, floor in floors.items()},
     }
 
 
-def _floor_figures(floor: FloorRun, slots: int) -> dict[str, Any]:
+def floor_figures(floor: FloorRun, slots: int) -> dict[str, Any]:
     return {
         "ideal": sum(job.total for job in floor.jobs) / slots,
         "makespan": floor.makespan,

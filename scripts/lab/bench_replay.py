@@ -95,7 +95,7 @@ def run(events: int, say: Say) -> dict[str, Any]:
 
 def play(running: Replay) -> dict[str, Any]:
     """Start the service and wait until it has acted on the last event; `seconds` begin when its pages answer."""
-    _keep_the_nodes(running)
+    keep_the_nodes(running)
     running.service.start()
     before, started = Cost.of(running.pid), time.monotonic()
     tenth = running.stream.our_events // 10
@@ -117,7 +117,7 @@ def play(running: Replay) -> dict[str, Any]:
     }
 
 
-def _keep_the_nodes(running: Replay) -> None:
+def keep_the_nodes(running: Replay) -> None:
     """Take all nodes, as `powervm-ci run` does: what is triggered waits, and only the way of the events is measured."""
     site = load_site(running.service.site, None)
     store = bootstrap.open_store(bootstrap.state_folder(running.service.state))

@@ -22,8 +22,12 @@ class ServiceError(RuntimeError):
 class Service:
     """A context manager: the service of one site, started, watched and stopped by pid."""
 
-    def __init__(self, site: Path, state: Path, *, port: int) -> None:
-        """Serve the site in `site` with its state in `state`; its pages listen on 127.0.0.1:`port`."""
+    def __init__(self, site: Path, state: Path, *, port: int, module: str = "ci") -> None:
+        """Serve the site in `site` with its state in `state`; its pages listen on 127.0.0.1:`port`.
+
+        `module` is what Python runs, where it is not the product itself.
+        """
+        self._module = module
         self.site = site
         self.state = state
         self.url = f"http://127.0.0.1:{port}"
@@ -33,7 +37,7 @@ class Service:
     def command(self, *arguments: str) -> list[str]:
         """Return the argv of a powervm-ci command for this site."""
         options = ["--site", str(self.site), "--state-dir", str(self.state)]
-        return [sys.executable, "-m", "ci", *options, *arguments]
+        return [sys.executable, "-m", self._module, *options, *arguments]
 
     def call(self, *arguments: str) -> str:
         """Run a command of powervm-ci to its end and return what it printed; raises ServiceError when it fails."""
