@@ -9,6 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from starlette.responses import PlainTextResponse, Response
 
+from ci.model.node import NodeState
 from ci.web.dashboard import dashboard
 from ci.web.words import iso
 
@@ -166,8 +167,17 @@ class _StateMetrics:
         yield open_reviews
         total = sum(len(provider.nodes()) for provider in self._sources.nodes)
         yield GaugeMetricFamily("powervm_ci_nodes", "Places for builds", value=total)
+        yield self._machines()
         leases = len(self._sources.views.leases())
         yield GaugeMetricFamily("powervm_ci_nodes_in_use", "Places for builds that have one", value=leases)
+
+    def _machines(self) -> GaugeMetricFamily:
+        places = [node for provider in self._sources.nodes for node in provider.nodes()]
+        states = {view.node.machine: view.state for view in self._sources.views.nodes(places)}
+        machines = GaugeMetricFamily("powervm_ci_machines", "Machines of the pools, by state", labels=["state"])
+        for state in NodeState:
+            machines.add_metric([state], sum(one is state for one in states.values()))
+        return machines
 
 
 def _ref(change: Change) -> dict[str, Any]:
