@@ -66,9 +66,8 @@ def kills(
     running.start()
     running.wait_until_listening()
     running.flow.start(interval)
-    if not running.passed:
-        killer.record(record_seconds)
-        say(f"{len(running.passed)} points are known")
+    killer.record(record_seconds)
+    say(f"{len(running.passed)} points are known")
     while done.total < count:
         where = killer.kill_once(only)
         last = f"; a vote was there {done.recoveries[-1]:.1f} s after a restart" if done.recoveries else ""

@@ -80,6 +80,8 @@ class Stage:
 
     def start(self, point: str = "", hit: int = 1, *, armed: bool = True) -> float:
         """Begin a life of the service that ends at the `hit`th time it comes to a point; returns when it began."""
+        if self.process is not None:
+            raise CrashError("the life before has not ended")
         self.armed.unlink(missing_ok=True)
         self._hits.unlink(missing_ok=True)
         if armed:
