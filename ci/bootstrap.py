@@ -96,8 +96,11 @@ def _locked(file: BinaryIO, tries: int) -> bool:
     for _ in range(tries):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             time.sleep(0.05)
+        except OSError as error:
+            problem = f"{file.name} cannot be locked: {error.strerror}: put the state folder on a disk of this machine"
+            raise CIError(problem) from error
         else:
             return True
     return False

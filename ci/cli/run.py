@@ -11,6 +11,7 @@ import click
 
 from ci.cli.orders import change_options, find_change
 from ci.errors import CIError
+from ci.model.build import CONSOLE_FILE
 
 if TYPE_CHECKING:
     from ci.cli.root import Invocation
@@ -57,7 +58,7 @@ def run(
         spec = single.prepare(frozen, change, holder)
         outcome = _watch(single, spec, single.start(spec))
     finally:
-        store.buildsets.give_back_nodes(holder)
+        single.give_back_nodes()
     return _tell(outcome, spec)
 
 
@@ -92,7 +93,7 @@ def _watch(single: SingleRun, spec: BuildSpec, process: ProcessIdentity) -> Buil
 
 
 def _follow(single: SingleRun, spec: BuildSpec, process: ProcessIdentity, waiter: threading.Thread) -> None:
-    console, place = Path(spec.log_folder) / "job-output.txt", 0
+    console, place = Path(spec.log_folder) / CONSOLE_FILE, 0
     while True:
         alive = waiter.is_alive()
         try:

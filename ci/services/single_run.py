@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ci.errors import CIError
 from ci.model.build import Build, BuildState
 from ci.services import availability, decisions
+from ci.services.leases import RUN_HOLDER
 
 if TYPE_CHECKING:
     import threading
@@ -33,6 +34,7 @@ class SingleRun:
         self._nodes = nodes
         self._store = store
         self._clock = clock
+        self._holder = ""
 
     def prepare(self, job: FrozenJob, change: Change, holder: str) -> BuildSpec:
         """Return what is to run, with nodes held for `holder`; raises `CIError` when no node is free."""
@@ -40,6 +42,7 @@ class SingleRun:
         with self._store.transaction():
             lease = self._lease(build)
             self._store.buildsets.hold_nodes(holder, lease.nodes, self._clock.now())
+        self._holder = holder
         spec = self._preparation.spec(build, change, PIPELINE, [node for _, node in lease.nodes])
         return replace(spec, zuul=self._preparation.variables(build, change, PIPELINE))
 
@@ -55,7 +58,17 @@ class SingleRun:
         return decided[0]
 
     def start(self, spec: BuildSpec) -> ProcessIdentity:
-        return self._runner.start(spec)
+        """Start the job; from now on its process has the nodes: it goes on when this one is killed."""
+        process = self._runner.start(spec)
+        buildsets, holder = self._store.buildsets, f"{RUN_HOLDER}{process.pid}-{process.start_time}"
+        with self._store.transaction():
+            buildsets.give_back_nodes(self._holder)
+            buildsets.hold_nodes(holder, list(zip(spec.job.nodeset.nodes, spec.nodes, strict=True)), self._clock.now())
+        self._holder = holder
+        return process
+
+    def give_back_nodes(self) -> None:
+        self._store.buildsets.give_back_nodes(self._holder)
 
     def wait(self, spec: BuildSpec, process: ProcessIdentity, stop: threading.Event) -> BuildOutcome | None:
         return self._runner.wait(spec, process, stop)

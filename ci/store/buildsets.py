@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ci.errors import StaleStateError
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
     from ci.model.job import NodeRequest
     from ci.store.database import Database
+
+
+TASK_EVENTS_AT_ONCE = 1000
 
 
 class BuildsetTable:
@@ -169,10 +173,14 @@ class BuildsetTable:
 
     def add_task_events(self, build: Build, records: Iterable[str]) -> None:
         with self._database.transaction():
-            for position, record in enumerate(records):
+            position = 0
+            rest = iter(records)
+            while batch := list(islice(rest, TASK_EVENTS_AT_ONCE)):
                 self._database.execute(
-                    "add_task_event", build_id=build.id, attempt=build.attempt, position=position, record=record
-                )
+                    "add_task_events", build_id=build.id, attempt=build.attempt, position=position,
+                    records=json.dumps(batch),
+                )  # fmt: skip
+                position += len(batch)
 
     def _step(self, now: float, noun: str, noun_id: str, step: str, reason: str) -> None:
         from_state, _, to_state = step.partition("-> ")

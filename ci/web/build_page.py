@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ci.model.build import FailedTest, Result
+from ci.model.build import CONSOLE_FILE, FailedTest, Result
 from ci.model.views import BuildView, FailureElsewhere, StepView
 from ci.web.blame import blame
 from ci.web.log_files import NoSuchFile, is_folder, list_folder, opened_below
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 SHOWN_TASKS = 2_000
 TAIL_LINES = 20
 TAIL_BYTES = 16 * 1024
-CONSOLE = "job-output.txt"
 # Where a job leaves its tests' report, as OpenStack's jobs do.
 REPORTS = frozenset({"testr_results.html", "testr_results.html.gz"})
 FAILED_STATUSES = frozenset({"failed", "unreachable"})
@@ -115,8 +114,8 @@ def _log_links(sources: Sources, view: BuildView) -> tuple[LogLink, ...]:
         return ()
     url = sources.logs_url(folder)
     links = []
-    if ("file", CONSOLE) in top:
-        links.append(LogLink("Console log", url + CONSOLE))
+    if ("file", CONSOLE_FILE) in top:
+        links.append(LogLink("Console log", url + CONSOLE_FILE))
     links.append(LogLink("All logs", url))
     below = [Path(), *[Path(name) for kind, name in sorted(top) if kind == "folder"][:20]]
     for place in below:
@@ -133,7 +132,7 @@ def _console_tail(sources: Sources, view: BuildView) -> tuple[str, ...]:
     """Return the last lines of the console log, for a build whose failed tests do not say what broke."""
     names = [os.fsencode(part) for part in sources.log_folder(view, view.build).parts]
     try:
-        with opened_below(sources.folders.logs, [*names, CONSOLE.encode()]) as console:
+        with opened_below(sources.folders.logs, [*names, CONSOLE_FILE.encode()]) as console:
             start = max(0, os.fstat(console).st_size - TAIL_BYTES)
             lines = os.pread(console, TAIL_BYTES, start).decode("utf-8", "replace").splitlines()
     except (NoSuchFile, OSError):  # OSError: it is a folder

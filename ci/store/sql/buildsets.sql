@@ -101,8 +101,10 @@ values (:at, :noun, :noun_id, :from_state, :to_state, :reason)
 -- name: transitions_of
 select at, noun, from_state, to_state, reason from transitions where noun_id = :noun_id order by id
 
--- name: add_task_event
-insert or ignore into task_events (build_id, attempt, position, record) values (:build_id, :attempt, :position, :record)
+-- name: add_task_events
+-- Many in one statement: `records` is a JSON list of texts, the first of which has the given position.
+insert or ignore into task_events (build_id, attempt, position, record)
+select :build_id, :attempt, :position + key, value from json_each(:records)
 
 -- name: task_events
 select record from task_events where build_id = :build_id and attempt = :attempt order by position

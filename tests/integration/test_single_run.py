@@ -1,0 +1,45 @@
+"""`run`: the nodes belong to the job's process, so that whoever kills the command frees none that are in use."""
+
+import os
+import threading
+from types import SimpleNamespace
+
+from ci.model.build import BuildOutcome, BuildSpec, ProcessIdentity, Result
+from ci.processes import start_time
+from ci.services.leases import give_back_lost_nodes
+from ci.services.single_run import SingleRun
+from ci.store.store import SqliteStore
+from tests.fakes.ports import StillClock
+from tests.fakes.records import change, job, node
+
+LONG_GONE = "run-4194304-1"
+
+
+class Runner:
+    def start(self, spec):
+        return ProcessIdentity(os.getpid(), start_time(os.getpid()))
+
+    def wait(self, spec, process, stop):
+        return BuildOutcome(Result.SUCCESS, 1.0, 2.0)
+
+
+class Preparation:
+    def spec(self, build, about, pipeline, nodes):
+        return BuildSpec(build.id, 1, "/none", "/none/logs", "/site", build.job, tuple(nodes), "/key")
+
+    def variables(self, build, about, pipeline):
+        return {}
+
+
+def test_nodes_stay_with_a_job_whose_command_was_killed(tmp_path):
+    store = SqliteStore(tmp_path / "ci.db")
+    nodes = SimpleNamespace(nodes=lambda: (node(),))
+    single = SingleRun(Preparation(), Runner(), nodes, store, StillClock())
+    spec = single.prepare(job(), change(), LONG_GONE)
+    assert set(store.views.leases().values()) == {LONG_GONE}
+    process = single.start(spec)
+    assert give_back_lost_nodes(store, store.views) == 0
+    assert len(store.views.leases()) == 1
+    assert single.wait(spec, process, threading.Event()).result == Result.SUCCESS
+    single.give_back_nodes()
+    assert store.views.leases() == {}
