@@ -2,9 +2,9 @@
 
 import pytest
 
-from ci.ansible.phases import CLEANUP_TIMEOUT_SECONDS, run_phases
+from ci.ansible.phases import CLEANUP_TIMEOUT_SECONDS, Asked, run_phases
 from ci.ansible.playbook_run import Ending, RunEnd
-from ci.model.build import Result
+from ci.model.build import Fault, Result
 from ci.model.job import FrozenJob
 
 JOB = FrozenJob(
@@ -122,3 +122,42 @@ def test_a_build_canceled_in_post_run_skips_the_rest_of_it():
 
 def test_a_job_without_run_playbooks_succeeds_when_its_post_run_does():
     assert run_phases(FrozenJob("j", post_run=("post1",)), 1, Playbooks()).result == Result.SUCCESS
+
+
+@pytest.mark.parametrize(
+    ("playbook", "ending", "fault"),
+    [
+        ("pre1", Ending.FAILED, Fault.PRE_RUN),
+        ("run1", Ending.UNREACHABLE, Fault.UNREACHABLE),
+        ("run1", Ending.KILLED, Fault.LOST),
+        ("run1", Ending.NO_ROOM, Fault.DISK),
+        ("post1", Ending.UNREACHABLE, Fault.UNREACHABLE),
+    ],
+)
+def test_an_attempt_without_a_result_says_why(playbook, ending, fault):
+    verdict = run_phases(JOB, 1, Playbooks(**{playbook: ending}))
+    assert (verdict.result, verdict.fault) == (None, fault)
+
+
+@pytest.mark.parametrize(
+    ("playbook", "ending", "attempt", "is_held"),
+    [
+        ("run1", Ending.FAILED, 1, True),
+        ("post1", Ending.FAILED, 1, True),
+        ("pre1", Ending.FAILED, 1, False),
+        ("pre1", Ending.FAILED, 2, True),
+        ("run1", Ending.CANCELED, 1, False),
+        ("run1", Ending.KILLED, 2, False),
+        ("none", Ending.FAILED, 1, False),
+    ],
+)
+def test_nodes_are_held_of_builds_that_have_failed_for_good(playbook, ending, attempt, is_held):
+    playbooks = Playbooks(**{playbook: ending})
+    verdict = run_phases(JOB, attempt, playbooks, Asked(for_hold=lambda: True))
+    assert verdict.is_held == is_held
+    assert ("cleanup" in [name for names in playbooks.ran for name in names]) != is_held
+
+
+def test_failed_tests_are_a_failure_worth_a_hold():
+    asked = Asked(for_hold=lambda: True, for_failed_tests=lambda: True)
+    assert run_phases(JOB, 1, Playbooks(), asked).is_held

@@ -1,5 +1,7 @@
 """The light reader of specs gives back what the codec has written."""
 
+import json
+
 from ci.ansible.spec_file import read_spec
 from ci.model.build import BuildSpec
 from ci.model.codec import to_json
@@ -23,4 +25,14 @@ def test_a_spec_is_read_as_it_was_written(tmp_path):
         "id", 2, str(tmp_path), "/logs", "/site", job, (node,), "/key", {"change": "1", "message": "\u00fc"}
     )
     (tmp_path / "spec.json").write_text(to_json(spec))
+    assert read_spec(tmp_path) == spec
+
+
+def test_a_spec_of_another_version_is_read(tmp_path):
+    spec = BuildSpec("id", 1, str(tmp_path), "/logs", "/site", FrozenJob("j"), (), "/key")
+    fields = json.loads(to_json(spec))
+    for name in ("uncharged", "disk_limit_mib", "memory_limit_mib"):
+        del fields[name]
+    fields |= {"weather": "fine", "job": {**fields["job"], "mood": "good"}}
+    (tmp_path / "spec.json").write_text(json.dumps(fields))
     assert read_spec(tmp_path) == spec
