@@ -162,18 +162,21 @@ def run_all(options: argparse.Namespace, say: Say) -> list[Outcome]:
             if hard:
                 outcomes.append(_kills_on(gerrit, options, say, hard, light=False))
         if options.what in {"all", "troubles"}:
-            outcomes += [_troubles_on(gerrit, options.seed, kinds, say, kill=kill) for kinds, kill in SCENARIOS]
+            outcomes += [_troubles_on(gerrit, options.seed, *one, say) for one in SCENARIOS.values()]
+        elif options.what in SCENARIOS:
+            outcomes.append(_troubles_on(gerrit, options.seed, *SCENARIOS[options.what], say))
     return outcomes
 
 
-SCENARIOS: tuple[tuple[tuple[Trouble, ...], bool], ...] = (
-    (crash_trouble.LINK, False),
-    (crash_trouble.GERRIT, False),
-    (crash_trouble.DISK, False),
-    (crash_trouble.LINK + crash_trouble.DISK, False),
-    (crash_trouble.LINK, True),
-    (crash_trouble.DISK, True),
-)
+# What goes wrong, and whether the service is killed meanwhile.
+SCENARIOS: dict[str, tuple[tuple[Trouble, ...], bool]] = {
+    "link": (crash_trouble.LINK, False),
+    "gerrit": (crash_trouble.GERRIT, False),
+    "disk": (crash_trouble.DISK, False),
+    "link+disk": (crash_trouble.LINK + crash_trouble.DISK, False),
+    "link+kills": (crash_trouble.LINK, True),
+    "disk+kills": (crash_trouble.DISK, True),
+}
 
 
 def _kills_on(gerrit: Gerrit, options: argparse.Namespace, say: Say, count: int, *, light: bool) -> Outcome:
@@ -182,7 +185,7 @@ def _kills_on(gerrit: Gerrit, options: argparse.Namespace, say: Say, count: int,
         return _told(kills(running, options.seed, count, say), say)
 
 
-def _troubles_on(gerrit: Gerrit, seed: int, kinds: tuple[Trouble, ...], say: Say, *, kill: bool) -> Outcome:
+def _troubles_on(gerrit: Gerrit, seed: int, kinds: tuple[Trouble, ...], kill: bool, say: Say) -> Outcome:  # noqa: FBT001
     needs_disk = bool(set(kinds) & set(crash_trouble.DISK))
     with crash_trouble.small_disk() if needs_disk else nullcontext() as disk:
         state = None if disk is None else disk / "state"
@@ -255,7 +258,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scripts/bench crash", description="Kill, cut, fill; lose and double nothing."
     )
-    parser.add_argument("what", nargs="?", choices=("all", "kills", "troubles"), default="all")
+    parser.add_argument("what", nargs="?", choices=("all", "kills", "troubles", *SCENARIOS), default="all")
     parser.add_argument("--kills", type=int, default=200, metavar="N", help="how often the service is killed (200)")
     parser.add_argument("--seed", type=int, metavar="S", help="repeats the choices of an earlier run")
     parser.add_argument("--light", action="store_true", help="no build with the real Ansible (a tenth of the kills)")

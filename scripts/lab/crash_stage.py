@@ -28,6 +28,7 @@ PROJECT = "openstack/nova"
 ADDRESSES = ("127.0.0.2", "127.0.0.3")
 SLOTS = 4
 SCRIPTS = Path(__file__).resolve().parents[1]
+MIN_FREE_MIB = 4  # builds are taken until the small disk is all but full
 LISTENING_SECONDS = 30.0
 BUILD_MARKER = b"CI_BUILD_FOLDER="
 CLEANUP = """\
@@ -294,5 +295,7 @@ def _put_between(conf: Path, gerrit: Gerrit, proxy: TcpProxy, known_hosts: Path)
     known_hosts.write_text(
         gerrit.known_hosts_line().replace(str(gerrit.ssh_port), str(proxy.port), 1), encoding="ascii"
     )
-    text = conf.read_text(encoding="utf-8").replace(f"port={gerrit.ssh_port}", f"port={proxy.port}")
+    text = f"{conf.read_text(encoding='utf-8')}min_free_mib={MIN_FREE_MIB}\n".replace(
+        f"port={gerrit.ssh_port}", f"port={proxy.port}"
+    )
     conf.write_text(text.replace(str(gerrit.known_hosts), str(known_hosts)), encoding="utf-8")
