@@ -102,9 +102,10 @@ class Listener:
 
     def _connected(self) -> None:
         self._opened_at = self._clock.now()
-        if self._catch_up.stream_opened():
-            self._pulse.beat()
+        self._catch_up.stream_opened()
         self._show(ConnectionState.CONNECTED, self._catch_up.trouble)
+        self._store.outbox.hurry(self.name, self._opened_at)
+        self._pulse.beat()
 
     def _lost(self) -> float:
         """Note that the link is gone; returns how long to wait: not at all after a good stream, and once in any case.

@@ -40,6 +40,9 @@ class ReviewTable:
         row = self._database.row("next_retry_of_reviews", connection=connection)
         return row["at"] if row else None
 
+    def hurry(self, connection: str, now: float) -> None:
+        self._database.execute("hurry_reviews", connection=connection, now=now)
+
     def claim(self, due: DueReview, now: float) -> None:
         self._database.move("claim_review", "review", due.id, "pending -> sending", id=due.id, now=now)
 

@@ -11,13 +11,14 @@ from prometheus_client import REGISTRY
 
 from ci.errors import AuthenticationFailed, HostKeyMismatch, Refused, Unavailable
 from ci.model.event import EventSource, EventType, Lost, Missed
+from ci.model.vote import Review
 from ci.services import catch_up, listener
 from ci.services.catch_up import BEFORE_FIRST_START, OVERLAP_SECONDS, REGULAR_SECONDS, SOON_SECONDS, CatchUp
 from ci.services.listener import ALARM_RETRY_SECONDS, Listener
 from ci.services.pulse import Pulse
 from ci.store.store import SqliteStore
 from tests.fakes.ports import StillClock
-from tests.fakes.records import change, event
+from tests.fakes.records import build, buildset, change, event
 
 NOVA = "openstack/nova"
 START = 1_500_000_000
@@ -393,3 +394,15 @@ def test_the_pauses_between_failing_catch_ups_grow(running):
     assert max(pauses) <= 302
     assert pauses[-1] > 100
     assert catch_up.OVERLAP_SECONDS >= 60
+
+
+def test_votes_that_wait_for_a_gerrit_are_due_when_it_is_back(running):
+    store, now = running.store, running.clock.time
+    store.buildsets.add(buildset(build()), None, now)
+    store.outbox.add("s1", "result", Review("gerrit", NOVA, 4711, 2, "text", "marker"), now)
+    (due,) = store.outbox.due("gerrit", now)
+    store.outbox.claim(due, now)
+    store.outbox.postpone(due, now + 300, "it did not answer", now)
+    assert store.outbox.due("gerrit", now) == ()
+    running.listen(())
+    assert [one.buildset_id for one in store.outbox.due("gerrit", now)] == ["s1"]

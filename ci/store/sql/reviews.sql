@@ -25,6 +25,9 @@ update reviews set state = 'dropped', note = :note where id = :id and state = :f
 -- name: postpone_review
 update reviews set state = 'pending', retry_at = :retry_at, note = :note where id = :id and state = :from_state
 
+-- name: hurry_reviews
+update reviews set retry_at = :now where state in ('pending', 'sending') and connection = :connection and state = 'pending' and retry_at > :now
+
 -- name: reviews_of_buildset
 select kind, state, attempts, note, sent_at, record from reviews where buildset_id = :buildset_id order by id
 
