@@ -162,7 +162,7 @@ class Remains(Protocol):
 class SourceKeeper(Protocol):
     """Keeps the mirrors small."""
 
-    def tidy(self, open_buildset_ids: Collection[str], may_go_on: Callable[[], bool]) -> bool:
+    def tidy(self, open_buildset_ids: Callable[[], Collection[str]], may_go_on: Callable[[], bool]) -> bool:
         """Remove what only ended buildsets needed, and pack, for as long as we may; False when there is more to do."""
         ...
 

@@ -13,7 +13,7 @@ from ci.git.command import git
 from ci.git.mirror import storage_error
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from ci.git.mirror import Mirror
 
@@ -61,10 +61,11 @@ def write(mirror: Mirror, buildset_id: str, branch: str, commit: str) -> None:
         raise storage_error(path, error) from error
 
 
-def forget(mirror: Mirror, kept: Collection[str]) -> int:
-    """Let go of the commits of all buildsets but these, and of the patch sets fetched; returns how many refs went."""
+def forget(mirror: Mirror, open_buildset_ids: Callable[[], Collection[str]]) -> int:
+    """Let go of the commits of all but the open buildsets, and of fetched patch sets; returns how many refs went."""
     with mirror.locked():
         _, output = mirror.git(["for-each-ref", "--format=%(refname)", REFS, CHANGES])
+        kept = open_buildset_ids()  # not before: one that began meanwhile has its ref here, too
         doomed = [name for name in output.splitlines() if name.removeprefix(REFS).partition("/")[0] not in kept]
         for start in range(0, len(doomed), FORGOTTEN_AT_ONCE):
             part = doomed[start : start + FORGOTTEN_AT_ONCE]

@@ -96,7 +96,7 @@ class GitSources:
         """Close the shared ssh connections; the end of the program does so too."""
         self._close()
 
-    def tidy(self, open_buildset_ids: Collection[str], may_go_on: Callable[[], bool]) -> bool:
+    def tidy(self, open_buildset_ids: Callable[[], Collection[str]], may_go_on: Callable[[], bool]) -> bool:
         """Let go of what only ended buildsets needed, and pack; False when there is more to do."""
         for path in sorted(self._folder.glob("*/*.git")):
             mirror = self._mirrors.get(path) or Mirror(path, path.name, {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ci.model.build import BuildSpec
@@ -11,7 +12,6 @@ from ci.services.zuul_variables import Run, zuul_variables
 if TYPE_CHECKING:
     import threading
     from collections.abc import Sequence
-    from pathlib import Path
 
     from ci.model.build import Build
     from ci.model.change import Change

@@ -179,8 +179,10 @@ class Janitor:
     def _mirrors(self) -> bool:
         if self._sources is None:
             return True
-        open_buildsets = {build.buildset_id for build in self._store.buildsets.open_builds()}
-        return self._sources.tidy(open_buildsets, self._may_go_on)
+        return self._sources.tidy(self._open_buildset_ids, self._may_go_on)
+
+    def _open_buildset_ids(self) -> set[str]:
+        return {build.buildset_id for build in self._store.buildsets.open_builds()}
 
     def _sweep(self) -> bool:
         REMOVED.labels("temporary_folder").inc(self._remains.sweep())

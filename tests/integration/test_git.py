@@ -367,7 +367,7 @@ def test_what_ended_buildsets_needed_is_let_go_of_and_what_open_ones_need_stays(
     kept = sources.resolve(first, buildset_id="open")[0].project.commit
     sources.resolve(second, buildset_id="ended")
     (mirror,) = (tmp_path / "mirrors").glob("*/*.git")
-    assert sources.tidy({"open"}, lambda: True)
+    assert sources.tidy(lambda: {"open"}, lambda: True)
     assert git(mirror, "for-each-ref", "--format=%(refname) %(objectname)", "refs/ci", "refs/changes") == (
         f"refs/ci/open/master {kept}"
     )
@@ -382,7 +382,7 @@ def test_a_mirror_of_many_packs_is_packed(sources, upstream, tmp_path, monkeypat
     sources.resolve(upstream.change(131, {"nova/b.py": "x\n"}), buildset_id="open")
     (mirror,) = (tmp_path / "mirrors").glob("*/*.git")
     assert git(mirror, "count-objects") != "0 objects, 0 kilobytes"
-    assert sources.tidy({"open"}, lambda: True)
+    assert sources.tidy(lambda: {"open"}, lambda: True)
     assert len(list(mirror.glob("objects/pack/*.pack"))) == 1
     assert git(mirror, "count-objects") == "0 objects, 0 kilobytes"
 

@@ -38,7 +38,7 @@ class Keeper:
         self.error = None
 
     def tidy(self, open_buildset_ids, may_go_on):
-        self.kept = set(open_buildset_ids)
+        self.kept = set(open_buildset_ids())
         if self.error:
             raise self.error
         return True

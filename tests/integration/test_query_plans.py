@@ -61,7 +61,7 @@ def test_what_ends_after_some_rows_does_not_sort_all_first(connection, name):
     first_sort = next((n for n, step in enumerate(steps) if "TEMP B-TREE" in step), len(steps))
     scan = next(n for n, step in enumerate(steps) if step.startswith("SCAN") and "INDEX" in step)
     # only few rows are sorted after a limited scan, in a subquery of their own
-    assert first_sort == len(steps) or "from (" in QUERIES[name] and scan < first_sort, steps
+    assert first_sort == len(steps) or ("from (" in QUERIES[name] and scan < first_sort), steps
 
 
 @pytest.mark.parametrize(("table", "column"), [("buildsets", "event_id"), ("builds", "buildset_id"),

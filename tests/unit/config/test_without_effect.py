@@ -38,7 +38,8 @@ PIPELINE = "- pipeline:\n    name: more\n    manager: independent\n    trigger: 
          f"{PLACE}:4:15: `timer`"),
         ("- semaphore: {name: one}\n- job:\n    name: x\n    run: playbooks/run.yaml\n    semaphores: [one]\n",
          f"{PLACE}:5:5: `semaphores`"),
-        ("- job:\n    name: x\n    run: playbooks/run.yaml\n    required-projects: [{override-checkout: m, name: nova}]",
+        (("- job:\n    name: x\n    run: playbooks/run.yaml\n"
+         "    required-projects: [{override-checkout: m, name: nova}]"),
          f"{PLACE}:4:26: `override-checkout`"),
     ],
 )  # fmt: skip
