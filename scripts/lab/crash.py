@@ -87,6 +87,7 @@ def kills(
         "recoveries_seconds": done.recoveries,
         "actions": running.flow.actions,
         "changes": len(running.flow.changes),
+        "complaints": running.complaints(),
     }
     return Outcome("kills" if running.light else "kills with Ansible", figures, problems)
 
@@ -219,6 +220,8 @@ def show(outcomes: Sequence[Outcome]) -> bool:
             right &= _show_recoveries(figures["recoveries_seconds"])
         else:
             print(f"       {len(figures['happened'])} troubles, {figures['kills']} kills; {figures['actions']} actions")
+        told = ", ".join(f"{name} {count}" for name, count in figures["complaints"].items())
+        print(f"       the service has warned of: {told or 'nothing'}")
     return right
 
 

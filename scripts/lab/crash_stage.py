@@ -142,6 +142,12 @@ class Stage:
         if status:
             raise CrashError(f"the service stopped with status {status}: {self.last_log()}")
 
+    def complaints(self) -> dict[str, int]:
+        """Return how often the service has warned of what, by the action of the log line."""
+        lines = self.service.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        found = (re.search(r"level='(?:warning|error)' action='([^']+)'", line) for line in lines)
+        return dict(Counter(match[1] for match in found if match).most_common())
+
     def last_log(self) -> str:
         lines = self.service.log.read_text(encoding="utf-8", errors="replace").splitlines()
         return lines[-1] if lines else "no log"
