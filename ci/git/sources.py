@@ -52,6 +52,7 @@ class GitSources:
         self._fixed: dict[_Key, Source] = {}
         self._turns: dict[_Key, threading.Lock] = {}
         self._default_branches: dict[Path, str] = {}
+        self._last_tidied: Path | None = None  # None: the next round begins with the first mirror
         self._sockets = ssh_sockets.make()
         self._close = weakref.finalize(self, ssh_sockets.close, self._sockets)
 
@@ -98,12 +99,15 @@ class GitSources:
 
     def tidy(self, open_buildset_ids: Callable[[], Collection[str]], may_go_on: Callable[[], bool]) -> bool:
         """Let go of what only ended buildsets needed, and pack; False when there is more to do."""
-        for path in sorted(self._folder.glob("*/*.git")):
+        last = self._last_tidied
+        for path in sorted(path for path in self._folder.glob("*/*.git") if last is None or path > last):
+            self._last_tidied = path  # also when it cannot be tidied: the others get their turn
             mirror = self._mirrors.get(path) or Mirror(path, path.name, {})
             fixed.forget(mirror, open_buildset_ids)
             fixed.pack(mirror)
             if not may_go_on():
                 return False
+        self._last_tidied = None
         return True
 
     def _once(self, key: _Key, make: Callable[[], Source], interrupt: threading.Event | None) -> Source:

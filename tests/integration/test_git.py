@@ -387,6 +387,29 @@ def test_a_mirror_of_many_packs_is_packed(sources, upstream, tmp_path, monkeypat
     assert git(mirror, "count-objects") == "0 objects, 0 kilobytes"
 
 
+def test_what_nothing_holds_any_more_does_not_ask_for_packing_again_and_again(sources, upstream, tmp_path, monkeypatch):
+    monkeypatch.setattr("ci.git.fixed.MANY_LOOSE_OBJECTS", 1)
+    monkeypatch.setattr("ci.git.fixed.MANY_PACKS", 0)
+    sources.resolve(upstream.change(134, {"nova/b.py": "x\n"}), buildset_id="ended")
+    (mirror,) = (tmp_path / "mirrors").glob("*/*.git")
+    assert sources.tidy(lambda: (), lambda: True)
+    assert git(mirror, "for-each-ref", "refs/ci", "refs/changes") == ""
+    assert git(mirror, "count-objects") == "0 objects, 0 kilobytes"
+
+
+def test_each_mirror_is_tidied_in_its_turn_however_little_time_there_is(server, tmp_path):
+    for name in ("a.git", "b.git", "c.git"):
+        folder = tmp_path / "mirrors" / "host" / name
+        folder.mkdir(parents=True)
+        git(folder, "init", "--bare", "--quiet")
+        git(folder, "update-ref", "refs/ci/ended/master", git(folder, "commit-tree", git(folder, "mktree"), "-m", "x"))
+    sources = GitSources(settings(server), tmp_path / "mirrors")
+    assert [sources.tidy(lambda: (), lambda: False) for _ in range(4)] == [False, False, False, True]
+    for folder in (tmp_path / "mirrors" / "host").glob("*.git"):
+        assert git(folder, "for-each-ref") == ""
+    sources.close()
+
+
 def test_a_prepare_that_waits_for_a_server_or_for_another_ends_when_it_is_told(server, upstream, tmp_path):
     silent = socket.create_server(("127.0.0.2", 0))  # takes connections and says nothing
     sources = GitSources(settings(server, port=silent.getsockname()[1]), tmp_path / "mirrors")
