@@ -1,7 +1,8 @@
 """The files by which the process of an attempt and the service that watches it know of each other.
 
 `process.json` names the build's own process, `cleanup-1.json` and `cleanup-2.json` those that only clean up, and
-`cleanup-ended` says that one of them came to its end.
+`cleanup-ended` says that one of them came to its end. `no-room.json` is the result of an attempt whose own finds
+no room: it is written while there is some, for a name can be changed on a full disk too.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 PROCESS_NAME = "process"
 CLEANUP_ENDED_FILE = "cleanup-ended"
+RESERVE_FILE = "no-room.json"
 MAX_CLEANUPS = 2
 
 

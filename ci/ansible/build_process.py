@@ -46,15 +46,33 @@ def main(arguments: list[str]) -> int:
         if rest:
             clean_up(folder, cancellation)
         else:
+            _reserve_room(folder)
             outcome = _outcome(folder, test_reader, cancellation)
             leftovers.kill(folder)
-            attempt_files.write_atomically(folder / RESULT_FILE, json.dumps(asdict(outcome), ensure_ascii=True))
+            _write_outcome(folder, outcome)
     except OSError as error:
         # Not print: what stays in a buffer would fail once more at exit, and hide the status.
         with suppress(OSError):
             os.write(1, f"the build's process failed: {error}\n".encode())
         return NO_ROOM if _is_full(error) else 1
     return 0
+
+
+def _reserve_room(folder: Path) -> None:
+    """Write down beforehand what is the case if the disk is full in the end."""
+    now, problem = time.time(), f"no room left in {folder}: the build's result could not be written"
+    outcome = BuildOutcome(None, now, now, problem, fault=Fault.DISK)
+    attempt_files.write_atomically(folder / attempt_files.RESERVE_FILE, json.dumps(asdict(outcome), ensure_ascii=True))
+
+
+def _write_outcome(folder: Path, outcome: BuildOutcome) -> None:
+    try:
+        attempt_files.write_atomically(folder / RESULT_FILE, json.dumps(asdict(outcome), ensure_ascii=True))
+    except OSError as error:
+        # The exit status tells only the service that has started us, and only once.
+        if _is_full(error) and not outcome.is_held:
+            (folder / attempt_files.RESERVE_FILE).rename(folder / RESULT_FILE)
+        raise
 
 
 def _outcome(folder: Path, test_reader: str, cancellation: playbook_run.Cancellation) -> BuildOutcome:

@@ -121,7 +121,7 @@ def troubles(
     say("settling")
     problems = [*failures, *killer.done.problems, *settle(running, SETTLE_SECONDS, race_seconds=TROUBLE_RACE_SECONDS)]
     figures = {"happened": happened, "kills": killer.done.total, "actions": running.flow.actions,
-               "changes": len(running.flow.changes)}  # fmt: skip
+               "changes": len(running.flow.changes), "complaints": running.complaints()}  # fmt: skip
     return Outcome(" + ".join([kind.__name__ for kind in kinds] + (["kills"] if kill else [])), figures, problems)
 
 
