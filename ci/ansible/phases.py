@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from ci.ansible.playbook_run import Ending
 from ci.ansible.progress import Step
 from ci.model.build import Fault, Phase, Result
+from ci.model.hold import HELD_RESULTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,10 +77,16 @@ def run_phases(job: FrozenJob, attempt: int, run: RunPlaybooks, asked: Asked | N
     if not asked.for_hold():
         return _finish(post_run + cleanup_steps(job), run, verdict, is_last=is_last)
     verdict = _finish(post_run, run, verdict, is_last=is_last)
-    has_failed = verdict.result != Result.SUCCESS or asked.for_failed_tests()
-    if has_failed and not verdict.is_canceled and not will_retry(verdict, is_last=is_last):
+    if not will_retry(verdict, is_last=is_last) and _is_worth_a_hold(verdict, asked):
         return replace(verdict, is_held=True)
     return _finish(cleanup_steps(job), run, verdict, is_last=is_last)
+
+
+def _is_worth_a_hold(verdict: Verdict, asked: Asked) -> bool:
+    """Whether a person who wanted a failed build means such an end; without a result the attempts are used up."""
+    if verdict.result == Result.SUCCESS:
+        return asked.for_failed_tests()
+    return (verdict.result or Result.RETRY_LIMIT) in HELD_RESULTS and not verdict.is_canceled
 
 
 def cleanup_steps(job: FrozenJob) -> list[Step]:

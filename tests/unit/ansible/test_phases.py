@@ -146,6 +146,8 @@ def test_an_attempt_without_a_result_says_why(playbook, ending, fault):
         ("post1", Ending.FAILED, 1, True),
         ("pre1", Ending.FAILED, 1, False),
         ("pre1", Ending.FAILED, 2, True),
+        ("run1", Ending.TIMED_OUT, 1, True),
+        ("run1", Ending.BROKEN, 1, False),
         ("run1", Ending.CANCELED, 1, False),
         ("run1", Ending.KILLED, 2, False),
         ("none", Ending.FAILED, 1, False),
