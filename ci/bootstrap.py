@@ -75,21 +75,25 @@ def existing_state_folder(state_dir: Path) -> Folders:
 
 
 def is_served(folders: Folders) -> bool:
-    """Whether a service has the state folder now."""
-    with folders.lock.open("ab") as file:
+    """Whether a service has the state folder now; raises `CIError` when we may not look."""
+    with _lock_file(folders) as file:
         return not _locked(file, tries=1)
 
 
 def lock(folders: Folders) -> BinaryIO:
     """Take the state folder for one service; raises `CIError` when another has it. Kept as long as the file is."""
-    try:
-        file = folders.lock.open("ab")
-    except OSError as error:
-        raise CIError(f"state folder {folders.state}: {error.strerror}: name another by --state-dir") from error
+    file = _lock_file(folders)
     if not _locked(file, LOCK_TRIES):
         file.close()
         raise CIError(f"another powervm-ci serve has the state folder {folders.state}: stop it first")
     return file
+
+
+def _lock_file(folders: Folders) -> BinaryIO:
+    try:
+        return folders.lock.open("ab")
+    except OSError as error:
+        raise CIError(f"state folder {folders.state}: {error.strerror}: name another by --state-dir") from error
 
 
 def _locked(file: BinaryIO, tries: int) -> bool:

@@ -94,7 +94,7 @@ class _SiteLoader:
             return None
         self._named_gerrits = named_gerrits(sections)
         settings = SettingsReader(path, self._config_file.parent, self._findings).read(sections)
-        if settings and settings.node_check and not settings.node_check.is_file():
+        if settings and settings.node_check and not _is_file(settings.node_check):
             message = f"node_check: no file {settings.node_check}"
             self._findings.append(Finding(path, 0, 0, message, "it is a script of the site, for a POSIX shell"))
         return settings
@@ -155,7 +155,7 @@ class _SiteLoader:
         if settings.node_private_key:
             needed[settings.node_private_key] = "node_private_key"
         for file, what in needed.items():
-            if not file.is_file():
+            if not _is_file(file):
                 self._warnings.append(Finding(path, 0, 0, f"{what}: no file {file} on this machine"))
             elif file != settings.known_hosts and stat.S_IMODE(file.stat().st_mode) & 0o077:
                 self._warnings.append(
@@ -188,3 +188,11 @@ class _SiteLoader:
             return str(path.relative_to(self._folder))
         except ValueError:
             return str(path)
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is a file; False also where we may not look, such as in the folder of the service's account."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False

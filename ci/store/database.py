@@ -100,7 +100,8 @@ class Database:
 
     def data_version(self) -> int:
         """A number that changes when another connection (also another process) has committed."""
-        return int(self._connection().execute("pragma data_version").fetchone()[0])
+        with _errors_in_one_line(self.path):
+            return int(self._connection().execute("pragma data_version").fetchone()[0])
 
     def shrink_log(self) -> None:
         """Bring the write-ahead log into the database and cut it back when it is large; holds nobody up."""
@@ -133,6 +134,8 @@ def _errors_in_one_line(path: Path) -> Iterator[None]:
             raise DiskFull(f"{path}: {error}: make room in the state folder") from error
         if "locked" in str(error) or "unable to open" in str(error):
             raise Unavailable(f"{path}: {error}") from error
+        if "readonly" in str(error):
+            raise CIError(f"{path}: {error}: be the account that the service has") from error
         raise
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):

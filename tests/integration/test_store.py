@@ -201,6 +201,12 @@ def test_a_file_that_is_no_database_is_one_clear_line(tmp_path):
         SqliteStore(tmp_path / "ci.db")
 
 
+def test_who_may_not_write_the_database_is_told_so_in_one_line(store):
+    store._database._connection().execute("pragma query_only = on")
+    with pytest.raises(CIError, match="be the account that the service has"):
+        store.connections.set_state("opendev", ConnectionState.DOWN, "", 1.0)
+
+
 def test_a_database_of_a_newer_version_is_refused(store, tmp_path):
     store.close()
     connection = sqlite3.connect(tmp_path / "ci.db")
