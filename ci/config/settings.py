@@ -286,7 +286,9 @@ def _is_web_address(text: str) -> bool:
 
 
 def _in_range(key: str, value: int) -> bool:
-    return 0 <= value <= _PORT_MAX if key == "port" else 0 <= value < _COUNT_LIMIT
+    # Of a limit 0 would not mean that there is none: no build could live with it.
+    least = 1 if key in {"build_disk_limit_mib", "build_memory_limit_mib"} else 0
+    return 0 <= value <= _PORT_MAX if key == "port" else least <= value < _COUNT_LIMIT
 
 
 def _integer(text: str) -> int:

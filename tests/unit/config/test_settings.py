@@ -116,3 +116,23 @@ def test_a_fault_of_the_ci_is_retried_unless_the_site_says_otherwise(site):
 def test_keys_that_have_no_effect_here_are_accepted(site):
     site.write("zuul.conf", GERRIT + "replication_delay=3\ngitweb_url_template={baseurl}\n")
     assert site.errors() == []
+
+
+@pytest.mark.parametrize("key", ["build_disk_limit_mib", "build_memory_limit_mib"])
+def test_a_limit_that_no_build_could_live_with_is_out_of_range(site, key):
+    site.write("zuul.conf", f"{GERRIT}[powervm-ci]\n{key}=0\n")
+    (error,) = site.errors()
+    assert f"`{key}` is out of range: 0" in error
+
+
+def test_a_folder_that_we_may_not_look_into_has_no_files_for_us(site, monkeypatch):
+    look = Path.is_file
+
+    def is_file(path):
+        if path.name == "key":
+            raise PermissionError(13, "Permission denied")
+        return look(path)
+
+    site.write("zuul.conf", GERRIT)
+    monkeypatch.setattr(Path, "is_file", is_file)
+    assert any("no file" in str(warning) for warning in site.load().warnings)
