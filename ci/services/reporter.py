@@ -21,6 +21,7 @@ LONGEST_RETRY_SECONDS = 300.0
 # times as long as Gerrit took to say so.
 SETTLE_SECONDS = 3.0
 SETTLE_ANSWERS = 4.0
+ABANDONED = "ABANDONED"  # a status of a change, as Gerrit has it
 FOUND = "found in Gerrit after an interruption"
 
 
@@ -65,8 +66,11 @@ class Reporter:
                 return FOUND
             if self._may_come(due, asked_at):
                 return None
-        if gerrit.change(review.number).patchset != review.patchset:
+        about = gerrit.change(review.number)
+        if about.patchset != review.patchset:
             raise Refused("a newer patch set is current")
+        if about.status == ABANDONED:  # Gerrit itself refuses only a vote that is another than the one before
+            raise Refused("the change was abandoned")
         self._store.outbox.claim(due, self._clock.now())
         self._missing_until.pop(due.id, None)
         receipt = gerrit.post_review(review)

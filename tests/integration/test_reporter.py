@@ -271,6 +271,19 @@ def test_a_vote_on_an_old_patch_set_is_not_posted(desk):
     assert desk.outcome() == ("dropped", "a newer patch set is current")
 
 
+def test_a_change_that_was_abandoned_meanwhile_is_not_voted_on(desk):
+    desk.gerrit.current = replace(ABOUT, status="ABANDONED")
+    desk.settled()
+    assert desk.gerrit.posted == []
+    assert desk.outcome() == ("dropped", "the change was abandoned")
+
+
+def test_a_change_that_was_merged_meanwhile_still_learns_of_its_result(desk):
+    desk.gerrit.current = replace(ABOUT, status="MERGED")
+    desk.settled()
+    assert desk.gerrit.posted == [REVIEW]
+
+
 def test_a_dropped_label_is_said(desk):
     desk.gerrit.answers = [ReviewReceipt(("Verified",))]
     desk.reporter.step("opendev")
