@@ -228,7 +228,7 @@ def show(outcomes: Sequence[Outcome]) -> bool:
 def _show_recoveries(seconds: Sequence[float]) -> bool:
     if len(seconds) < 2:
         return True
-    p95 = statistics.quantiles(seconds, n=20)[-1]
+    p95 = statistics.quantiles(seconds, n=20, method="inclusive")[-1]
     reached = max(seconds) <= RECOVERY_LIMIT_SECONDS
     print(
         f"{'reached    ' if reached else 'NOT REACHED'}  restart after a kill while a vote was due - vote readable:"

@@ -50,7 +50,9 @@ class Judge:
 
     def judge(self, detail: Mapping[str, Any]) -> list[Problem]:
         """Return what is wrong with a change, as `Rest.detail` tells it; nothing when all is answered."""
-        for message in detail["messages"]:
+        # Of one second, as Gerrit tells the time, what was asked comes before what was answered.
+        messages = detail["messages"]
+        for message in sorted(messages, key=lambda one: (one["date"], self._is_ours(one))):
             self._read(message)
         if not self._is_open:
             return self.problems
@@ -66,7 +68,7 @@ class Judge:
 
     def _read(self, message: Mapping[str, Any]) -> None:
         text, patchset, at = message["message"], message.get("_revision_number", self._current), _seconds(message)
-        if message.get("author", {}).get("username") == self.user:
+        if self._is_ours(message):
             self._review(text, patchset, at)
         elif text.startswith("Uploaded patch set"):
             self._current, self._since = patchset, at
@@ -81,6 +83,9 @@ class Judge:
             self._trigger(self._current)
         elif text.rstrip().endswith(("recheck", "(1 comment)")):
             self._trigger(patchset)
+
+    def _is_ours(self, message: Mapping[str, Any]) -> bool:
+        return bool(message.get("author", {}).get("username") == self.user)
 
     def _trigger(self, patchset: int) -> None:
         one = self._patchsets.setdefault(patchset, _Patchset())
