@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import random
 import signal
 import statistics
@@ -88,6 +89,7 @@ def kills(
         "actions": running.flow.actions,
         "changes": len(running.flow.changes),
         "complaints": running.complaints(),
+        "load_average": os.getloadavg(),
     }
     return Outcome("kills" if running.light else "kills with Ansible", figures, problems)
 
@@ -250,6 +252,7 @@ def main(arguments: list[str]) -> int:
         outcomes = run_all(options, _say)
     right = show(outcomes)
     seconds = time.monotonic() - started
+    print(f"load average {os.getloadavg()[2]:.1f} on {os.cpu_count()} CPUs: on a busy machine seconds say little")
     print(f"{seconds / 60:.1f} min, seed {options.seed}; everything is stopped and removed")
     if options.json:
         report = {"seed": options.seed, "wall_seconds": seconds, "scenarios": [vars(outcome) for outcome in outcomes]}

@@ -113,7 +113,8 @@ class Flow:
 
     def _amend(self) -> None:
         """Push the next patch set, mostly of a change whose builds may still run."""
-        change = self._one_of([change for change in self._latest() if change.is_open])
+        latest = [change for change in self._latest() if change.is_open]
+        change = latest[-1] if latest and self._random.random() < 0.5 else self._one_of(latest)
         if change is None:
             return
         self._repository.reset(change.commit)
