@@ -50,7 +50,7 @@ class CatchUp:
         self._confirmed: int | None = None  # a query found everything up to here
         self._connects = 0
         self._connected = False
-        self._runs_since_connect = 0
+        self._answered_connect = 0  # the last one that a query was answered for
         self._failures = 0
         self._due_at = 0.0
         self._written_at = 0.0
@@ -84,7 +84,7 @@ class CatchUp:
         self._connects += 1
         self._due_at = math.inf  # not for the loop: it is done here and now
         self._connected = True
-        self._runs_since_connect = self._failures = 0
+        self._failures = 0
         return self.run()
 
     def stream_lost(self) -> None:
@@ -113,8 +113,7 @@ class CatchUp:
                 self._failed(f"unexpected failure: {type(error).__name__} (see the log)")
                 return False
             self._failures, self.trouble = 0, ""
-            soon = self._runs_since_connect == 0
-            self._runs_since_connect += 1
+            soon, self._answered_connect = self._answered_connect != connects, connects
             self._due_at = self._clock.now() + (SOON_SECONDS if soon else REGULAR_SECONDS)
             if connects == self._connects and self._connected:  # otherwise there is a new gap
                 self.outstanding = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -261,6 +262,30 @@ def test_a_link_that_is_lost_during_a_catch_up_leaves_a_gap(running):
     running.gerrit.missed = missed
     running.catch_up.stream_opened()
     assert running.catch_up.outstanding
+
+
+def test_a_catch_up_of_the_link_before_is_not_taken_for_the_one_after_the_connect(running):
+    original, desk = running.gerrit.missed, running
+    opening = threading.Thread(target=desk.catch_up.stream_opened)
+
+    def missed(since, projects):
+        desk.gerrit.missed = original
+        before = desk.catch_up._connects
+        opening.start()
+        deadline = time.monotonic() + 10
+        while desk.catch_up._connects == before and time.monotonic() < deadline:
+            time.sleep(0.001)
+        return original(since, projects)
+
+    desk.catch_up.stream_opened()
+    desk.clock.time += SOON_SECONDS
+    desk.gerrit.missed = missed
+    desk.catch_up.step()
+    opening.join()
+    asked = len(desk.gerrit.asked)
+    desk.clock.time += SOON_SECONDS
+    desk.catch_up.step()
+    assert len(desk.gerrit.asked) == asked + 1
 
 
 def test_what_is_lost_is_counted_once(running):
