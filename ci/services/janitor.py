@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -39,6 +40,8 @@ SHORTEST_EVENT_DAYS = 14
 BUILDS_AT_ONCE = 50
 BUILDSETS_AT_ONCE = 20
 EVENTS_AT_ONCE = 200
+# What a person has made so (a mount point, an immutable file) stays, and holds up nothing that comes after it.
+STUBBORN = frozenset({errno.EPERM, errno.EACCES, errno.EBUSY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,7 @@ class Janitor:
         now = self._clock.now()
         for name in _names(self._folders.builds):
             # read anew for each: a hold may come while we go on
-            held = {hold.build_id for hold in (*self._store.holds.held(), *self._store.holds.ending(now))}
+            held = {hold.build_id for hold in self._store.holds.held()}
             build = self._store.buildsets.build(name)
             if name not in held and self._is_done_with(build, self._folders.builds / name, now):
                 self._throw_away(self._builds, Path(name), "build_folder")
@@ -189,7 +192,15 @@ class Janitor:
         return True
 
     def _throw_away(self, trash: Trash, place: Path, what: str) -> None:
-        if trash.throw_away(place.parts):
+        try:
+            is_gone = trash.throw_away(place.parts)
+        except OSError as error:
+            if error.errno not in STUBBORN:
+                raise CIError(f"{place}: {error.strerror}") from error
+            self._log.warning("cannot be removed", action="janitor.stubborn", what=what, place=str(place),
+                              error=error.strerror)  # fmt: skip
+            return
+        if is_gone:
             REMOVED.labels(what).inc()
             self._log.debug("removed", action="janitor.removed", what=what, place=str(place))
 

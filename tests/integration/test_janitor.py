@@ -1,17 +1,20 @@
 """The janitor removes what is old, little by little, and nothing that somebody needs."""
 
+import errno
 import os
 from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
 
+from ci.errors import CIError
 from ci.model.build import BuildOutcome, BuildState, ProcessIdentity, Result
 from ci.model.job import NodeRequest
 from ci.model.vote import Review
 from ci.services import janitor as janitor_module
 from ci.services.folders import Folders
 from ci.services.janitor import DAY_SECONDS, EVERY_SECONDS, Janitor, Limits
+from ci.services.trash import Trash
 from ci.store.store import SqliteStore
 from tests.fakes.ports import StillClock
 from tests.fakes.records import build, buildset, change, event, job, node
@@ -140,6 +143,27 @@ def test_the_logs_of_all_attempts_go(desk):
     desk.janitor.step()
     assert old.attempt == 3
     assert not any(desk.logs(replace(old, attempt=number)).exists() for number in (1, 2, 3))
+
+
+@pytest.mark.parametrize(("number", "goes_on"), [(errno.EBUSY, True), (errno.ENOSPC, False)])
+def test_logs_that_cannot_be_removed_hold_up_no_others_but_for_want_of_room(desk, monkeypatch, number, goes_on):
+    stubborn, old = desk.ended(40), desk.ended(31)
+    remove = Trash.throw_away
+
+    def throw_away(trash, parts):
+        if stubborn.id[:10] in parts:
+            raise OSError(number, os.strerror(number))
+        return remove(trash, parts)
+
+    monkeypatch.setattr(Trash, "throw_away", throw_away)
+    if goes_on:
+        desk.janitor.step()
+    else:
+        with pytest.raises(CIError, match="No space left"):
+            desk.janitor.step()
+    assert desk.logs(stubborn).exists()
+    assert desk.logs(old).exists() != goes_on
+    assert (desk.build(stubborn).logs_removed_at is not None) == goes_on
 
 
 def test_a_crash_between_the_folder_and_its_mark_is_made_good(desk, monkeypatch):
