@@ -478,7 +478,7 @@ class Views(Protocol):
     def events_waiting(self) -> int: ...
 
     def leases(self) -> dict[str, str]:
-        """The ids of the builds that have nodes, by node id."""
+        """Who has nodes (a build, `run-...`, `hold-...`), by node id."""
         ...
 
     def nodes(self, places: Sequence[Node]) -> tuple[NodeView, ...]:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ci.ansible import attempt_files, leftovers, spec_file
+from ci.ansible import attempt_files, leftovers
 from ci.ansible.attempt_files import MAX_CLEANUPS, PROCESS_NAME, cleanup_folder, cleanup_name, write_atomically
 from ci.ansible.build_process import NO_ROOM
 from ci.ansible.console import one_line
@@ -23,7 +23,7 @@ from ci.ansible.phases import CLEANUP_TIMEOUT_SECONDS
 from ci.ansible.playbook_run import GRACE_SECONDS
 from ci.ansible.workspace import SYSTEM_PATH, close_connections
 from ci.errors import CIError, DiskFull
-from ci.model.build import RESULT_FILE, TASK_EVENTS_FILE, BuildOutcome, Fault, ProcessIdentity
+from ci.model.build import RESULT_FILE, SPEC_FILE, TASK_EVENTS_FILE, BuildOutcome, Fault, ProcessIdentity
 from ci.model.codec import from_json, to_json
 from ci.observability import get_logger
 from ci.processes import start_time
@@ -57,7 +57,7 @@ class AnsibleRunner:
     def started(self, spec: BuildSpec) -> ProcessIdentity | None:
         """Return the process that was started for this attempt already, also one that has ended; None for none."""
         folder = Path(spec.folder)
-        if not (folder / spec_file.FILE_NAME).exists():
+        if not (folder / SPEC_FILE).exists():
             return None
         found = _by_name(folder, PROCESS_NAME) or _by_marker(folder)
         return found or (NOBODY if (folder / RESULT_FILE).exists() else None)
@@ -67,11 +67,11 @@ class AnsibleRunner:
         folder = Path(spec.folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            if (folder / spec_file.FILE_NAME).exists():
+            if (folder / SPEC_FILE).exists():
                 # Nobody waits for what an earlier service may have started here: the caller has looked.
                 leftovers.kill(folder)
             (folder / RESULT_FILE).unlink(missing_ok=True)
-            write_atomically(folder / spec_file.FILE_NAME, to_json(spec))
+            write_atomically(folder / SPEC_FILE, to_json(spec))
             return self._spawn(folder, folder)
         except OSError as error:
             raise _cannot_start(folder, error) from error
@@ -166,7 +166,7 @@ class AnsibleRunner:
         close_connections(folder)
         log.warning(problem, action="build.without_result", build=spec.build_id, leftover_processes=killed)
         ended_at = (folder if folder.exists() else Path("/")).stat().st_mtime
-        started_at = _modified(folder / spec_file.FILE_NAME, ended_at)
+        started_at = _modified(folder / SPEC_FILE, ended_at)
         fault = Fault.DISK if status == NO_ROOM or (status is None and is_nearly_full(folder)) else Fault.LOST
         return BuildOutcome(None, started_at, _modified(folder / TASK_EVENTS_FILE, ended_at), problem, fault=fault)
 

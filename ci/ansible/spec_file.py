@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from ci.model.build import BuildSpec
+from ci.model.build import SPEC_FILE, BuildSpec
 from ci.model.job import FrozenJob, NodeGroup, NodeRequest, Nodeset, RequiredProject
 from ci.model.node import Node
 
@@ -14,12 +14,10 @@ if TYPE_CHECKING:
 
     from _typeshed import DataclassInstance
 
-FILE_NAME = "spec.json"
-
 
 def read_spec(folder: Path) -> BuildSpec:
     """Read what `ci.model.codec.to_json` has written for a build, also in an older or a newer version."""
-    fields: dict[str, Any] = json.loads((folder / FILE_NAME).read_bytes())
+    fields: dict[str, Any] = json.loads((folder / SPEC_FILE).read_bytes())
     fields["job"] = _job(fields["job"])
     fields["nodes"] = tuple(_node(node) for node in fields["nodes"])
     return BuildSpec(**_known(BuildSpec, fields))

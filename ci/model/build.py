@@ -11,6 +11,7 @@ from ci.model.job import FrozenJob
 from ci.model.node import Node
 
 # The names of files: in an attempt's own folder, and in the one that is published.
+SPEC_FILE = "spec.json"
 TASK_EVENTS_FILE = "task-events.jsonl"
 RESULT_FILE = "result.json"
 HOLD_FILE = "hold"  # while it is there, an attempt that fails leaves its nodes as they are
@@ -149,7 +150,7 @@ class PreparedProject:
 
 @dataclass(frozen=True, slots=True)
 class BuildSpec:
-    """Everything that a build's process needs; it is written to `spec.json` in the build's folder.
+    """Everything that a build's process needs; it is written to `SPEC_FILE` in the build's folder.
 
     `folder` is the build's own folder (removed some time after), `log_folder` the one that is published.
     `site` is the folder that the job's playbook paths are relative to. `nodes` are in the order of the nodeset.

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from ci.errors import CIError
-from ci.model.build import HOLD_FILE, BuildSpec, BuildState
+from ci.model.build import HOLD_FILE, SPEC_FILE, BuildSpec, BuildState
 from ci.model.codec import from_json
 from ci.observability import LOOP_FAILURES, get_logger
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from ci.services.folders import Folders
     from ci.services.pulse import Pulse
 
-SPEC_FILE = "spec.json"
 TRY_AGAIN_SECONDS = 30.0
 STOP_GRACE_SECONDS = 10.0
 

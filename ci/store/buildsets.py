@@ -56,7 +56,7 @@ class BuildsetTable:
                 change=to_json(change),
                 now=now,
             )
-            self._step(now, "buildset", buildset.id, "-> running", "")
+            self._database.tell_step(now, "buildset", buildset.id, "-> running")
             for build in buildset.builds:
                 self._database.execute(
                     "add_build",
@@ -66,7 +66,7 @@ class BuildsetTable:
                     job=to_json(build.job),
                     now=now,
                 )
-                self._step(now, "build", build.id, "-> waiting", "")
+                self._database.tell_step(now, "build", build.id, "-> waiting")
 
     def get(self, buildset_id: str) -> Buildset | None:
         row = self._database.row("buildset", id=buildset_id)
@@ -181,13 +181,6 @@ class BuildsetTable:
                     records=json.dumps(batch),
                 )  # fmt: skip
                 position += len(batch)
-
-    def _step(self, now: float, noun: str, noun_id: str, step: str, reason: str) -> None:
-        from_state, _, to_state = step.partition("-> ")
-        self._database.execute(
-            "add_transition", at=now, noun=noun, noun_id=noun_id, from_state=from_state, to_state=to_state,
-            reason=reason,
-        )  # fmt: skip
 
     def _buildset(self, row: Mapping[str, Any]) -> Buildset:
         builds = self._database.rows("builds_of_buildset", buildset_id=row["id"])

@@ -84,19 +84,18 @@ class Database:
 
         Raises `StaleStateError` when the row was in another state.
         """
-        from_state, _, to_state = step.partition(" -> ")
         with self.transaction():
             if self.execute(query, **values) != 1:
                 raise StaleStateError(f"{noun} {noun_id} could not go {step}: it is in another state")
-            self.execute(
-                "add_transition",
-                at=values["now"],
-                noun=noun,
-                noun_id=str(noun_id),
-                from_state=from_state,
-                to_state=to_state,
-                reason=reason,
-            )
+            self.tell_step(values["now"], noun, noun_id, step, reason)
+
+    def tell_step(self, now: float, noun: str, noun_id: str | int, step: str, reason: str = "") -> None:
+        """Write a step ("from -> to", or "-> to" for the first) into the story of a thing."""
+        from_state, _, to_state = step.rpartition("-> ")
+        self.execute(
+            "add_transition", at=now, noun=noun, noun_id=str(noun_id), from_state=from_state.strip(), to_state=to_state,
+            reason=reason,
+        )  # fmt: skip
 
     def data_version(self) -> int:
         """A number that changes when another connection (also another process) has committed."""

@@ -29,7 +29,7 @@ class HoldTable:
                 node_hold_expiration=autohold.node_hold_expiration, now=now,
             )  # fmt: skip
             assert row is not None  # noqa: S101 - what was put in comes back
-            self._step(now, "autohold", f"autohold-{row['id']}", " -> waiting", autohold.reason)
+            self._database.tell_step(now, "autohold", f"autohold-{row['id']}", "-> waiting", autohold.reason)
             return int(row["id"])
 
     def requests(self) -> tuple[Autohold, ...]:
@@ -40,7 +40,7 @@ class HoldTable:
             self._database.execute("expire_holds", autohold_id=autohold_id, now=now)
             is_there = self._database.execute("delete_autohold", id=autohold_id) == 1
             if is_there:
-                self._step(now, "autohold", f"autohold-{autohold_id}", "waiting -> gone", "withdrawn")
+                self._database.tell_step(now, "autohold", f"autohold-{autohold_id}", "waiting -> gone", "withdrawn")
             return is_there
 
     def matching(self, build: Build) -> Autohold | None:
@@ -66,7 +66,7 @@ class HoldTable:
                 "held", now, expires_at,
             )  # fmt: skip
             self._database.execute("pass_leases_on", holder=build.id, new_holder=hold.holder)
-            self._step(now, "hold", hold.holder, " -> held", f"build {build.id}: {reason}")
+            self._database.tell_step(now, "hold", hold.holder, "-> held", f"build {build.id}: {reason}")
             return hold
 
     def held(self) -> tuple[Hold, ...]:
@@ -86,7 +86,7 @@ class HoldTable:
     def release(self, hold: Hold, now: float) -> None:
         with self._database.transaction():
             if self._database.execute("release_hold", id=hold.id):
-                self._step(now, "hold", hold.holder, "held -> releasing", "")
+                self._database.tell_step(now, "hold", hold.holder, "held -> releasing")
 
     def free(self, hold: Hold, note: str, now: float) -> None:
         with self._database.transaction():
@@ -95,13 +95,6 @@ class HoldTable:
             )
             self._database.execute("end_leases", holder=hold.holder)
             self._database.execute("end_used_autoholds")
-
-    def _step(self, now: float, noun: str, noun_id: str, step: str, reason: str) -> None:
-        from_state, _, to_state = step.partition(" -> ")
-        self._database.execute(
-            "add_transition", at=now, noun=noun, noun_id=noun_id, from_state=from_state, to_state=to_state,
-            reason=reason,
-        )  # fmt: skip
 
 
 def _autohold(row: Mapping[str, Any]) -> Autohold:

@@ -84,10 +84,8 @@ class NodeTable:
             after = replace(after, since=now)
         self._database.execute("set_condition", **asdict(after))
         failed = f" ({after.failures} failures in a row)" if after.failures else ""
-        self._database.execute(
-            "add_transition", at=now, noun="node", noun_id=after.machine, from_state=before.state,
-            to_state=after.state, reason=f"{after.reason}{failed}".strip(),
-        )  # fmt: skip
+        step = f"{before.state} -> {after.state}"
+        self._database.tell_step(now, "node", after.machine, step, f"{after.reason}{failed}".strip())
         return after
 
 

@@ -47,7 +47,7 @@ class Views:
         return row["n"] if row else 0
 
     def leases(self) -> dict[str, str]:
-        """The ids of the builds that have nodes, by node id."""
+        """Who has nodes (a build, `run-...`, `hold-...`), by node id."""
         return {row["node_id"]: row["holder"] for row in self._database.rows("leases")}
 
     def nodes(self, places: Sequence[Node]) -> tuple[NodeView, ...]:
