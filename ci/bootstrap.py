@@ -35,13 +35,13 @@ from ci.services.scheduler import Scheduler
 from ci.services.service import Parts, Service
 from ci.services.single_run import SingleRun
 from ci.store.store import SqliteStore
-from ci.web.server import WebServer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ci.config.settings import GerritSettings
     from ci.config.site import Site
+    from ci.web.server import WebServer  # noqa: TC004 - commands need not load a web server
 
 # A command that looks whether a service runs holds the lock for a moment too.
 LOCK_TRIES = 10

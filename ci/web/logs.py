@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote_to_bytes
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from ci.services.trash import TRASH
 from ci.web.file_response import file_response
 from ci.web.log_files import LONGEST_LISTING, Entry, NoSuchFile, is_folder, list_folder, open_below
 from ci.web.words import file_name
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from ci.web.words import Templates
 
 PREFIX = b"/logs/"
-TRASH = b".trash"  # the janitor's
 
 
 class Logs:
@@ -42,7 +42,7 @@ class Logs:
         if as_folder:
             names.pop()
         try:
-            if names[:1] == [TRASH]:
+            if names[:1] == [os.fsencode(TRASH)]:
                 raise NoSuchFile
             descriptor = open_below(self._root, names)
         except NoSuchFile:
@@ -63,7 +63,7 @@ class Logs:
             entries, cut = list_folder(descriptor)
         finally:
             os.close(descriptor)
-        rows = [self._row(entry, names) for entry in entries if names or entry.name != TRASH.decode()]
+        rows = [self._row(entry, names) for entry in entries if names or entry.name != TRASH]
         crumbs = [(file_name(os.fsdecode(name)), self._url(names[: n + 1])) for n, name in enumerate(names)]
         limit = LONGEST_LISTING if cut else None
         page = self._templates.render("listing.html", rows=rows, crumbs=crumbs, limit=limit)
