@@ -42,6 +42,7 @@ def _status(site: Site, folders: Folders, store: SqliteStore, *, running: bool) 
     places = store.views.nodes(site.nodes)
     shortage = bootstrap.room(site, folders).reason()
     buildsets = store.buildsets.running()
+    running_builds = {build.id for buildset in buildsets for build in buildset.builds}
     states = {view.name: view for view in store.views.connections() if view.name in site.settings.gerrits}
     lines = attention(states.values() if running else (), places, store.views.waiting(), shortage, (), now)
     return {
@@ -81,7 +82,8 @@ def _status(site: Site, folders: Folders, store: SqliteStore, *, running: bool) 
                 "labels": list(one.node.labels),
                 "state": one.state,
                 "reason": one.reason,
-                "build": one.holder or None,
+                "holder": one.holder or None,
+                "build": one.held_build or (one.holder if one.holder in running_builds else None),
             }
             for one in places
         ],
@@ -113,7 +115,7 @@ def _tell(found: dict[str, Any]) -> None:
     )  # fmt: skip
     print_table(
         "Nodes", ("Node", "Labels", "State", "Build"),
-        [(n["id"], ", ".join(n["labels"]), n["state"], n["build"][:10] if n["build"] else "free")
+        [(n["id"], ", ".join(n["labels"]), n["state"], n["holder"][:10] if n["holder"] else "free")
          for n in found["nodes"]],
         "none",
     )  # fmt: skip

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 _CHUNK_BYTES = 1024 * 1024
 # How long a silent stream is waited for before `stop` is looked at again.
 _STOP_POLL_SECONDS = 0.2
-_garbage_lines = Counter("ci_gerrit_garbage_lines", "Lines of an event stream that are no event", ["connection"])
+_garbage_lines = Counter(
+    "powervm_ci_gerrit_garbage_lines", "Lines of an event stream that are no event", ["connection"]
+)
 _logger = get_logger("gerrit")
 
 

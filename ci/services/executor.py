@@ -156,9 +156,16 @@ class Executor:
             self._log.info("started", action="build.started", pid=process.pid, attempt=build.attempt)
             self._pulse.beat()
         outcome = self._runner.wait(spec, process, self._stop)
-        if outcome is not None and outcome.fault in LEFT_UNCLEAN and not self._runner.clean_up(spec, self._stop):
-            return None
-        return outcome
+        if outcome is None or not self._is_left_unclean(build, outcome):
+            return outcome
+        return replace(outcome, is_held=False) if self._runner.clean_up(spec, self._stop) else None
+
+    def _is_left_unclean(self, build: Build, outcome: BuildOutcome) -> bool:
+        """Whether clean-up is still to be done: not for nodes that a person is to see as the build has left them."""
+        if outcome.fault in LEFT_UNCLEAN:
+            return True
+        current = self._store.buildsets.build(build.id) if outcome.is_held else None
+        return current is not None and current.cancel_reason is not None
 
     def _begin(
         self, build: Build, spec: BuildSpec, interrupt: threading.Event

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ci.web.sources import Sources
 
 SHOWN_TASKS = 2_000
+SHOWN_ATTEMPTS = 20
 TAIL_LINES = 20
 TAIL_BYTES = 16 * 1024
 # Where a job leaves its tests' report, as OpenStack's jobs do.
@@ -142,7 +143,7 @@ def _console_tail(sources: Sources, view: BuildView) -> tuple[str, ...]:
 
 def _attempts(sources: Sources, view: BuildView) -> tuple[AttemptRow, ...]:
     rows = []
-    for number in range(1, view.build.attempt + 1):
+    for number in range(max(1, view.build.attempt - SHOWN_ATTEMPTS + 1), view.build.attempt + 1):
         folder = sources.log_folder(view, replace(view.build, attempt=number))
         there = _entries(sources, folder) is not None
         rows.append(AttemptRow(number, sources.logs_url(folder) if there else ""))

@@ -35,7 +35,7 @@ def review(number: int) -> Review:
 
 
 def garbage_lines() -> float:
-    return REGISTRY.get_sample_value("ci_gerrit_garbage_lines_total", {"connection": "lab"}) or 0.0
+    return REGISTRY.get_sample_value("powervm_ci_gerrit_garbage_lines_total", {"connection": "lab"}) or 0.0
 
 
 def test_garbage_lines_are_counted_and_passed_over(side):

@@ -260,23 +260,23 @@ def test_a_cleanup_survives_the_service_and_is_done_at_most_twice(lab):
     begun(lab)
     os.kill(process.pid, signal.SIGKILL)
     assert lab.runner.wait(spec, process, threading.Event()).fault == Fault.LOST
-    first = lab.runner.start_cleanup(spec)
-    assert lab.runner.start_cleanup(spec) == first
+    first = lab.runner._start_cleanup(spec)
+    assert lab.runner._start_cleanup(spec) == first
     wait_for(lambda: "cleaning" in lab.marked(), "the cleanup")
     stopped.set()
     assert not lab.runner.clean_up(spec, stopped)
     lab.runner.wait(spec, process, threading.Event())  # the next service finds the lost build again
     assert lab.runner.clean_up(spec, threading.Event())
     assert lab.marked() == ["begun", "cleaning", "cleaned"]
-    assert lab.runner.start_cleanup(spec) is None
+    assert lab.runner._start_cleanup(spec) is None
 
     Path(spec.folder, "cleanup-ended").unlink()
-    second = lab.runner.start_cleanup(spec)
+    second = lab.runner._start_cleanup(spec)
     wait_for(lambda: lab.marked().count("cleaning") == 2, "the second cleanup")
     os.kill(second.pid, signal.SIGKILL)
     os.waitpid(second.pid, 0)
     leftovers.kill(Path(spec.folder, "cleanup"))
-    assert lab.runner.start_cleanup(spec) is None
+    assert lab.runner._start_cleanup(spec) is None
 
 
 def test_a_failed_build_that_somebody_wants_to_see_is_held_and_cleaned_up_later(lab):
@@ -294,6 +294,25 @@ def test_a_failed_build_that_somebody_wants_to_see_is_held_and_cleaned_up_later(
     assert lab.marked() == ["begun", "cleanup"]
 
 
+def test_a_build_that_is_canceled_as_it_ends_is_not_held_but_cleaned_up(lab, monkeypatch):
+    lab.add_build(run=lab.playbook("run", lab.mark("begun"), "sleep 1; false"))
+    wait = lab.runner.wait
+
+    def canceled_at_the_end(*arguments):
+        outcome = wait(*arguments)
+        lab.store.buildsets.ask_to_cancel(lab.build(), "a newer patch set")
+        return outcome
+
+    monkeypatch.setattr(lab.runner, "wait", canceled_at_the_end)
+    service = lab.service()
+    service.step()
+    begun(lab)
+    lab.folders.ask_to_hold(lab.build())
+    assert lab.ended(service).is_held is False
+    assert lab.marked() == ["begun", "cleanup"]
+    assert lab.store.holds.held() == ()
+
+
 def test_a_build_that_goes_well_is_not_held(lab):
     lab.add_build(run=lab.playbook("run", lab.mark("begun"), "sleep 1"))
     service = lab.service()
@@ -302,7 +321,7 @@ def test_a_build_that_goes_well_is_not_held(lab):
     lab.folders.ask_to_hold(lab.build())
     outcome = lab.ended(service)
     assert (outcome.result, outcome.is_held, lab.marked()) == (Result.SUCCESS, False, ["begun", "cleanup"])
-    assert lab.runner.start_cleanup(lab.spec()) is None
+    assert lab.runner._start_cleanup(lab.spec()) is None
 
 
 @pytest.mark.parametrize(
