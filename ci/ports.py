@@ -113,17 +113,11 @@ class JobRunner(Protocol):
         """Ask the process to stop: what runs is ended, cleanup-run still runs; returns at once."""
         ...
 
-    def start_cleanup(self, spec: BuildSpec) -> ProcessIdentity | None:
-        """A process that only does the cleanup-run of an attempt whose own process did not; the one that runs, if any.
-
-        None when nothing is left to do: it has been done, or tried twice, or the attempt never began.
-        """
-        ...
-
     def clean_up(self, spec: BuildSpec, stop: threading.Event) -> bool:
-        """Do what `start_cleanup` starts, to its end (some minutes at most); False when `stop` was set before.
+        """Do the cleanup-run of an attempt whose own process did not, to its end; False when `stop` was set before.
 
-        The next service goes on with it when it is called again.
+        It takes some minutes at most. Nothing happens when it has been done, or tried twice, or the attempt never
+        began. What was cut off the next service goes on with, when it is called again.
         """
         ...
 

@@ -81,7 +81,7 @@ class AnsibleRunner:
         ended, status = _wait(process, stop)
         return self._outcome(spec, status) if ended else None
 
-    def start_cleanup(self, spec: BuildSpec) -> ProcessIdentity | None:
+    def _start_cleanup(self, spec: BuildSpec) -> ProcessIdentity | None:
         """Start what only does the cleanup-run of an attempt, unless it runs already or nothing is left to do."""
         folder = Path(spec.folder)
         own = cleanup_folder(folder)
@@ -100,10 +100,10 @@ class AnsibleRunner:
             raise _cannot_start(folder, error) from error
 
     def clean_up(self, spec: BuildSpec, stop: threading.Event) -> bool:
-        """Do what `start_cleanup` starts, to its end; False when `stop` was set before."""
+        """Do the cleanup-run that is left to do, to its end; see the port."""
         limit_seconds = CLEANUP_TIMEOUT_SECONDS * len(spec.job.cleanup_run) + CANCEL_LIMIT_SECONDS
         for _ in range(MAX_CLEANUPS):
-            process = self.start_cleanup(spec)
+            process = self._start_cleanup(spec)
             if process is None:
                 break
             ended, _status = _wait(process, stop, limit_seconds)

@@ -42,7 +42,7 @@ def autohold(
 
     Their cleanup-run waits until the request is deleted or the time is over.
     """
-    site, store = _open(invocation)
+    site, store = invocation.open_site()
     where, name = _project(site, project, connection)
     if job not in site.layout.jobs:
         raise UsageError(f"no job {job}: there is {', '.join(sorted(site.layout.jobs))}")
@@ -57,7 +57,7 @@ def autohold(
 @click.pass_obj
 def autohold_list(invocation: Invocation, as_json: bool) -> int:
     """List the requests to keep nodes, with what is kept."""
-    _, store = _open(invocation)
+    _, store = invocation.open_site()
     held = store.holds.held()
     records = [_record(store, one, held) for one in store.holds.requests()]
     if as_json:
@@ -81,7 +81,7 @@ def autohold_list(invocation: Invocation, as_json: bool) -> int:
 @click.pass_obj
 def autohold_info(invocation: Invocation, request_id: int, as_json: bool) -> int:
     """Show a request and the nodes that it keeps: where they are, how to get there, until when."""
-    _, store = _open(invocation)
+    _, store = invocation.open_site()
     record = _record(store, _find(store, request_id), store.holds.held())
     if as_json:
         click.echo(json.dumps(record))
@@ -105,7 +105,7 @@ def autohold_delete(invocation: Invocation, request_id: int) -> int:
     """Delete a request; the nodes that it keeps are cleaned up and given back."""
     from ci import bootstrap  # noqa: PLC0415 - slow to import
 
-    site, store = _open(invocation)
+    site, store = invocation.open_site()
     _find(store, request_id)
     kept = [hold for hold in store.holds.held() if hold.autohold_id == request_id]
     store.holds.withdraw(request_id, time.time())
@@ -161,10 +161,3 @@ def _what(asked: Autohold) -> str:
 
 def _builds(count: int) -> str:
     return "failed build" if count == 1 else f"{count} failed builds"
-
-
-def _open(invocation: Invocation) -> tuple[Site, SqliteStore]:
-    from ci import bootstrap  # noqa: PLC0415 - slow to import
-
-    site = invocation.load_site()
-    return site, bootstrap.open_store(bootstrap.state_folder(site.settings.state_dir))

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from ci.cli.root import Invocation
     from ci.config.site import Site
     from ci.model.views import NodeView
-    from ci.store.store import SqliteStore
 
 
 @click.group(invoke_without_command=True)
@@ -24,7 +23,8 @@ def nodes(context: click.Context, as_json: bool) -> int:
     """List the machines: places, who has them, state, failures in a row and why."""
     if context.invoked_subcommand is not None:
         return 0
-    site, store = _open(context.obj)
+    invocation: Invocation = context.obj
+    site, store = invocation.open_site()
     found = node_records(store.views.nodes(site.nodes))
     if as_json:
         click.echo(json.dumps(found))
@@ -39,7 +39,7 @@ def nodes(context: click.Context, as_json: bool) -> int:
 @click.pass_obj
 def drain(invocation: Invocation, name: str, reason: str) -> int:
     """Give no new builds to the machine NAME; what runs there goes on to its end."""
-    site, store = _open(invocation)
+    site, store = invocation.open_site()
     machine = _machine(site, name)
     store.nodes.drain(machine, reason or "drained by an operator", time.time())
     busy = sum(bool(view.holder) for view in store.views.nodes(site.nodes) if view.node.machine == machine)
@@ -52,7 +52,7 @@ def drain(invocation: Invocation, name: str, reason: str) -> int:
 @click.pass_obj
 def enable(invocation: Invocation, name: str) -> int:
     """Give builds to the machine NAME again, and forget its failures."""
-    site, store = _open(invocation)
+    site, store = invocation.open_site()
     machine = _machine(site, name)
     store.nodes.enable(machine, time.time())
     click.echo(f"{machine} gets builds again")
@@ -96,22 +96,16 @@ def _tell(found: list[dict[str, Any]]) -> None:
 
 
 def _holder(use: dict[str, Any]) -> str:
+    from ci.services.leases import RUN_HOLDER  # noqa: PLC0415 - slow to import
+
     if use["held_build"]:
         return f"{use['holder']} (build {use['held_build'][:10]}: {use['held_reason']})"
-    return str(use["holder"] if use["holder"].startswith("run-") else use["holder"][:10])
+    return str(use["holder"] if use["holder"].startswith(RUN_HOLDER) else use["holder"][:10])
 
 
 def _state(one: dict[str, Any], now: float) -> str:
     left = (one["retry_at"] or 0) - now
     return f"ready in {left:.0f} s" if one["state"] == "ready" and left > 0 else str(one["state"])
-
-
-def _open(invocation: Invocation) -> tuple[Site, SqliteStore]:
-    """Return site and database; orders go through it, so the service may run or not."""
-    from ci import bootstrap  # noqa: PLC0415 - slow to import
-
-    site = invocation.load_site()
-    return site, bootstrap.open_store(bootstrap.state_folder(site.settings.state_dir))
 
 
 def _machine(site: Site, name: str) -> str:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ci.config.site import Site
+    from ci.store.store import SqliteStore
 
 PROGRAM = "powervm-ci"
 BUG_STATUS = 3
@@ -74,6 +75,13 @@ class Invocation:
         if self.state_dir is None:
             return site
         return dataclasses.replace(site, settings=dataclasses.replace(site.settings, state_dir=self.state_dir))
+
+    def open_site(self) -> tuple[Site, SqliteStore]:
+        """Read the site and open its database; orders go through that, so the service may run or not."""
+        from ci import bootstrap  # noqa: PLC0415 - slow to import
+
+        site = self.load_site()
+        return site, bootstrap.open_store(bootstrap.state_folder(site.settings.state_dir))
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:

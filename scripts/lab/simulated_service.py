@@ -45,9 +45,6 @@ class LastingBuilds:
     def cancel(self, spec: BuildSpec, process: ProcessIdentity) -> None:
         """Nothing is canceled here."""
 
-    def start_cleanup(self, spec: BuildSpec) -> ProcessIdentity | None:
-        del spec
-
     def clean_up(self, spec: BuildSpec, stop: threading.Event) -> bool:
         del spec, stop
         return True
