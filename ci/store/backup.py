@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # SQLite lets others write between two steps; the copy is that of the moment when the last step is done.
 PAGES_AT_ONCE = 4096
+# What SQLite keeps beside a database: a copy in the place of one of them takes its last commits away.
+COMPANIONS = ("-wal", "-shm", "-journal")
 
 
 def back_up(database: Path, target: Path, tell: Callable[[int, int], None], *, replaces: bool = False) -> int:
@@ -25,8 +27,7 @@ def back_up(database: Path, target: Path, tell: Callable[[int, int], None], *, r
     """
     if target.exists() and not replaces:
         raise CIError(f"{target} is there already: name another file, or say --force")
-    if target.exists() and target.samefile(database):
-        raise CIError(f"{target} is the database itself: name another file")
+    _expect_harmless(database, target)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.new")
     try:
         _copy(database, temporary, tell)
@@ -48,6 +49,20 @@ def back_up(database: Path, target: Path, tell: Callable[[int, int], None], *, r
         for rest in (temporary, temporary.with_name(f"{temporary.name}-journal")):
             with suppress(OSError):
                 rest.unlink(missing_ok=True)
+
+
+def _expect_harmless(database: Path, target: Path) -> None:
+    """Raise when a copy in the place of `target` would destroy more than an older copy."""
+    try:
+        if target.exists() and target.samefile(database):
+            raise CIError(f"{target} is the database itself: name another file")
+        if target.exists() and not target.is_file():
+            raise CIError(f"{target} is no file but something else: name another one")
+        there, file = target.parent.resolve() == database.parent.resolve(), target.name
+    except OSError as error:
+        raise CIError(f"{target}: {error.strerror}: name another file") from error
+    if there and (file.endswith(".lock") or file in {f"{database.name}{end}" for end in COMPANIONS}):
+        raise CIError(f"{target} belongs to the database: name another file")
 
 
 def _copy(database: Path, temporary: Path, tell: Callable[[int, int], None]) -> None:

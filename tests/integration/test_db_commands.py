@@ -2,6 +2,7 @@
 # ruff: noqa: S608 - the statements are ours
 
 import json
+import os
 import sqlite3
 import threading
 from pathlib import Path
@@ -75,6 +76,27 @@ def test_a_backup_replaces_no_file_unless_it_is_told_to(site, desk, tmp_path, ca
 def test_a_backup_never_goes_over_the_database_itself(site, desk, capsys):
     assert db(site, desk, "backup", str(desk.folders.database), "--force") == 1
     assert "is the database itself" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["ci.db-wal", "ci.db-shm", "ci.db-journal", "serve.lock"])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_backup_never_goes_over_what_belongs_to_the_database(site, desk, name, is_there, capsys):
+    target = desk.folders.state / name
+    if is_there:
+        target.touch()
+    before = {path.name: path.stat().st_ino for path in desk.folders.state.iterdir()}
+    assert db(site, desk, "backup", str(target), "--force") == 1
+    assert "belongs to the database" in capsys.readouterr().err
+    assert {path.name: path.stat().st_ino for path in desk.folders.state.iterdir()} == before
+    assert len(desk.store.views.builds()) == 2
+
+
+def test_a_backup_never_takes_the_place_of_what_is_no_file(site, desk, tmp_path, capsys):
+    target = tmp_path / "device"
+    os.mkfifo(target)
+    assert db(site, desk, "backup", str(target), "--force") == 1
+    assert "is no file" in capsys.readouterr().err
+    assert target.is_fifo()
 
 
 @pytest.mark.parametrize("target", ["no/such/folder/x.db", "state"])
