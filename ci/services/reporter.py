@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from ci.errors import LINK_FAILURES, CIError, Refused
-from ci.observability import REVIEWS, get_logger
+from ci.errors import LINK_FAILURES, CIError, Refused, printable
+from ci.observability import LOOP_FAILURES, REVIEWS, get_logger
 from ci.services.loop import for_each
 
 if TYPE_CHECKING:
@@ -52,6 +52,10 @@ class Reporter:
         except CIError as error:
             for_good = isinstance(error, Refused) and not isinstance(error, LINK_FAILURES)
             (self._drop if for_good else self._postpone)(due, str(error))
+        except Exception as error:  # noqa: BLE001 - it holds up no others, nor is it tried without a pause
+            self._log.error("unexpected failure", action="review.bug", exc_info=error, **_ids(due))
+            LOOP_FAILURES.labels(f"reporter {due.review.connection}").inc()
+            self._postpone(due, printable(f"{type(error).__name__}: {error}"))
         else:
             if note is not None:
                 self._sent(due, note)

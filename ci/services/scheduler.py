@@ -7,11 +7,11 @@ from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from ci.errors import LINK_FAILURES, Refused, StaleStateError
+from ci.errors import LINK_FAILURES, Refused, StaleStateError, printable
 from ci.model.build import Build, BuildOutcome, Buildset, BuildsetState, BuildState, Result
 from ci.model.event import EventType
 from ci.model.policy import SHIPPED_INFRA_POLICY, InfraPolicy
-from ci.observability import BUILDS, get_logger
+from ci.observability import BUILDS, LOOP_FAILURES, get_logger
 from ci.services import decisions, reporting, triggers
 from ci.services.loop import for_each
 
@@ -29,6 +29,9 @@ GERRIT_RETRY_SECONDS = 5.0
 # One change may have trouble of its own; after so many in a row the Gerrit itself is in trouble.
 SILENT_AFTER = 3
 AT_ONCE_SECONDS = 0.001
+# An event whose handling fails for a reason that nobody foresaw is kept, but tried ever more seldom.
+FIRST_PAUSE_SECONDS = 10.0
+LONGEST_PAUSE_SECONDS = 3600.0
 
 
 class Scheduler:
@@ -47,6 +50,7 @@ class Scheduler:
         self._policy = policy
         self._unanswered = dict.fromkeys(gerrits, 0)  # questions in a row, by connection
         self._silent_until = dict.fromkeys(gerrits, 0.0)
+        self._failures: dict[int, int] = {}  # unforeseen ones in a row, by event; a later service begins anew
         self._own_users = {name: gerrit.user for name, gerrit in gerrits.items()}
         self._log = get_logger("scheduler")
 
@@ -60,7 +64,7 @@ class Scheduler:
             self._unanswered[connection] = 0
             due = self._without_idle(self._store.events.pending(connection, now))
             answers = takewhile(lambda _: self._unanswered[connection] < SILENT_AFTER, due)
-            for_each(lambda one: self._act_on(*one), answers)
+            for_each(lambda one: self._try(*one), answers)
         retry_at = self._store.events.next_retry_at(connection)
         if retry_at is None:
             return None
@@ -125,6 +129,29 @@ class Scheduler:
                         self._store.events.end(event_id, "nothing to do")
         return others
 
+    def _try(self, event_id: int, event: Event) -> None:
+        try:
+            self._act_on(event_id, event)
+        except LINK_FAILURES:
+            raise  # the database's trouble or a full disk: not this event's
+        except Exception as error:  # noqa: BLE001 - otherwise a hundred such events would hold up all others
+            self._set_aside(event_id, event, error)
+        else:
+            self._failures.pop(event_id, None)
+
+    def _set_aside(self, event_id: int, event: Event, error: Exception) -> None:
+        """Leave an event alone for a while, longer each time, for an error that may be its own."""
+        failures = self._failures.get(event_id, 0)
+        pause_seconds = min(FIRST_PAUSE_SECONDS * 2.0 ** min(failures, 30), LONGEST_PAUSE_SECONDS)
+        reason = printable(f"{type(error).__name__}: {error}")
+        self._store.events.postpone(event_id, self._clock.now() + pause_seconds, reason)
+        self._failures[event_id] = failures + 1
+        LOOP_FAILURES.labels(f"scheduler {event.connection}").inc()
+        self._log.error(
+            "unexpected failure; the event is set aside", action="event.bug", key=event.natural_key, reason=reason,
+            delay_seconds=pause_seconds, exc_info=error,
+        )  # fmt: skip
+
     def _act_on(self, event_id: int, event: Event) -> None:
         if event.change is None:
             return  # `_without_idle` has ended it
@@ -154,7 +181,10 @@ class Scheduler:
         return change
 
     def _may_matter(self, event: Event) -> bool:
-        return any(triggers.may_matter(pipeline, event) for pipeline in self._layout.pipelines.values())
+        try:
+            return any(triggers.may_matter(pipeline, event) for pipeline in self._layout.pipelines.values())
+        except Exception:  # noqa: BLE001 - it comes again where the event is acted on alone
+            return True
 
     def _apply(self, event_id: int, event: Event, change: Change) -> None:
         now = self._clock.now()

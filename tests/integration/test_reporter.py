@@ -4,9 +4,11 @@ import sys
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from ci.errors import AuthenticationFailed, HostKeyMismatch, Refused, Unavailable
 from ci.model.vote import Review, ReviewReceipt
+from ci.observability import LOOP_FAILURES
 from ci.services.pulse import Pulse
 from ci.services.reporter import FOUND, LONGEST_RETRY_SECONDS, SETTLE_SECONDS, Reporter
 from ci.store.store import SqliteStore
@@ -290,3 +292,24 @@ def test_a_dropped_label_is_said(desk):
     state, note = desk.outcome()
     assert state == "sent"
     assert "Verified" in note
+
+
+@pytest.mark.parametrize("where", ["change", "post_review"])
+def test_a_review_whose_handling_fails_unforeseen_comes_back_later_and_later_and_once(desk, monkeypatch, where):
+    works = getattr(desk.gerrit, where)
+    monkeypatch.setattr(desk.gerrit, where, lambda *_: 1 / 0)
+    before = LOOP_FAILURES.labels("reporter opendev")._value.get()
+    delays, said = [], set()
+    with capture_logs() as lines:
+        for _ in range(20):
+            delays.append(desk.reporter.step("opendev"))
+            desk.clock.time += delays[-1]
+            said.add(desk.outcome())
+    assert ("pending", "ZeroDivisionError: division by zero") in said
+    assert {state for state, _ in said} == {"pending"}
+    assert max(delays) >= LONGEST_RETRY_SECONDS / 2
+    assert any(line["action"] == "review.bug" and line["exc_info"] for line in lines)
+    assert LOOP_FAILURES.labels("reporter opendev")._value.get() > before
+    monkeypatch.setattr(desk.gerrit, where, works)
+    desk.settled(desk.reporter)
+    assert desk.gerrit.posted == [REVIEW]

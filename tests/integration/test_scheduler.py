@@ -4,17 +4,26 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from ci.config.site import load_site
-from ci.errors import AuthenticationFailed, HostKeyMismatch, Refused, Unavailable
+from ci.errors import AuthenticationFailed, DiskFull, HostKeyMismatch, Refused, Unavailable
 from ci.model.build import BuildOutcome, BuildState, Fault, ProcessIdentity, Result
 from ci.model.change import Account
 from ci.model.event import EventType
 from ci.model.policy import InfraFailure, InfraPolicy
+from ci.observability import LOOP_FAILURES
+from ci.services import triggers
 from ci.services.decisions import EndBuild
 from ci.services.pulse import Pulse
 from ci.services.reporting import Links
-from ci.services.scheduler import GERRIT_RETRY_SECONDS, SILENT_AFTER, Scheduler
+from ci.services.scheduler import (
+    FIRST_PAUSE_SECONDS,
+    GERRIT_RETRY_SECONDS,
+    LONGEST_PAUSE_SECONDS,
+    SILENT_AFTER,
+    Scheduler,
+)
 from ci.store.store import SqliteStore
 from tests.fakes.ports import ScriptedGerrit, StillClock
 from tests.fakes.records import change, event
@@ -295,3 +304,63 @@ def test_an_operator_dequeues(desk):
     desk.happens(EventType.DEQUEUE)
     assert desk.running() == []
     assert desk.reviews() == []
+
+
+@pytest.mark.parametrize("where", ["gerrit", "triggers"])
+def test_events_whose_handling_fails_unforeseen_hold_up_no_others(desk, monkeypatch, where):
+    def fail_for_some(number):
+        if number >= 9000:
+            raise RuntimeError("nobody foresaw\nthis")
+
+    def read(number, patchset=None):
+        fail_for_some(number)
+        return change(connection="opendev", number=number)
+
+    def may_matter(pipeline, one, judge=triggers.may_matter):
+        fail_for_some(one.change.number)
+        return judge(pipeline, one)
+
+    monkeypatch.setattr(desk.gerrit, "change", read)
+    if where == "triggers":
+        monkeypatch.setattr(triggers, "may_matter", may_matter)
+    numbers = [*range(9000, 9100), 4711]
+    told = [event(key=str(n), about=change(connection="opendev", number=n)) for n in numbers]
+    desk.store.events.add(told, 1.0)
+    with capture_logs():
+        for _ in range(2):
+            desk.scheduler.step("opendev")
+    assert [one.change.number for one in desk.store.buildsets.running()] == [4711]
+
+
+def test_an_event_whose_handling_fails_again_and_again_is_kept_and_tried_ever_more_seldom(desk, monkeypatch):
+    with monkeypatch.context() as patch, capture_logs():
+        patch.setattr(desk.gerrit, "change", lambda *_: 1 / 0)
+        pauses = [desk.happens()]
+        for _ in range(10):
+            desk.clock.time += pauses[-1]
+            pauses.append(desk.scheduler.step("opendev"))
+    assert pauses[:6] == [FIRST_PAUSE_SECONDS * 2**n for n in range(6)]
+    assert pauses[-1] == LONGEST_PAUSE_SECONDS
+    desk.clock.time += pauses[-1]
+    desk.scheduler.step("opendev")
+    assert desk.running() == [(2, BOTH)]
+
+
+def test_an_event_that_is_set_aside_is_logged_with_its_traceback_and_counted(desk, monkeypatch):
+    monkeypatch.setattr(desk.gerrit, "change", lambda *_: 1 / 0)
+    before = LOOP_FAILURES.labels("scheduler opendev")._value.get()
+    with capture_logs() as lines:
+        desk.happens()
+    (line,) = [line for line in lines if line["action"] == "event.bug"]
+    assert isinstance(line["exc_info"], ZeroDivisionError)
+    assert LOOP_FAILURES.labels("scheduler opendev")._value.get() == before + 1
+
+
+def test_trouble_of_the_database_sets_no_event_aside(desk, monkeypatch):
+    def full(*_):
+        raise DiskFull("no room")
+
+    monkeypatch.setattr(desk.store.buildsets, "running_of_change", full)
+    with pytest.raises(DiskFull):
+        desk.happens()
+    assert len(desk.store.events.pending("opendev", desk.clock.time)) == 1
