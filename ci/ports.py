@@ -424,6 +424,10 @@ class Retention(Protocol):
         """
         ...
 
+    def forget_stories(self, told_before: float, limit: int) -> int:
+        """Remove old steps of machines, holds and autoholds; returns how many."""
+        ...
+
     def shrink_log(self) -> None:
         """Keep the database's own log small."""
         ...

@@ -40,6 +40,7 @@ SHORTEST_EVENT_DAYS = 14
 BUILDS_AT_ONCE = 50
 BUILDSETS_AT_ONCE = 20
 EVENTS_AT_ONCE = 200
+STEPS_AT_ONCE = 200
 # What a person has made so (a mount point, an immutable file) stays, and holds up nothing that comes after it.
 STUBBORN = frozenset({errno.EPERM, errno.EACCES, errno.EBUSY})
 
@@ -94,7 +95,7 @@ class Janitor:
         self._due_at = self._clock.now() + SOON_SECONDS  # also when one of the chores fails
         chores = (
             self._empty_trash, self._old_logs, self._unknown_logs, self._build_folders, self._old_buildsets,
-            self._old_events, self._mirrors, self._sweep,
+            self._old_events, self._old_stories, self._mirrors, self._sweep,
         )  # fmt: skip
         for_each(work, chores)
         self._store.retention.shrink_log()
@@ -178,6 +179,18 @@ class Janitor:
                 self._pause(PAUSE_SECONDS)
             if not self._may_go_on():
                 return False
+
+    def _old_stories(self) -> bool:
+        """Remove the steps of machines, holds and autoholds after the days of history."""
+        if not self._limits.history_days:
+            return True
+        before = self._clock.now() - self._limits.history_days * DAY_SECONDS
+        while count := self._store.retention.forget_stories(before, STEPS_AT_ONCE):
+            REMOVED.labels("step").inc(count)
+            self._pause(PAUSE_SECONDS)
+            if not self._may_go_on():
+                return False
+        return True
 
     def _mirrors(self) -> bool:
         if self._sources is None:

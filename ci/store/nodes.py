@@ -83,9 +83,11 @@ class NodeTable:
         if after.state is not before.state:
             after = replace(after, since=now)
         self._database.execute("set_condition", **asdict(after))
-        failed = f" ({after.failures} failures in a row)" if after.failures else ""
-        step = f"{before.state} -> {after.state}"
-        self._database.tell_step(now, "node", after.machine, step, f"{after.reason}{failed}".strip())
+        # that it merely stays as ill as it was is no step
+        if after.state is not before.state or after.reason != before.reason:
+            failed = f" ({after.failures} failures in a row)" if after.failures else ""
+            step = f"{before.state} -> {after.state}"
+            self._database.tell_step(now, "node", after.machine, step, f"{after.reason}{failed}".strip())
         return after
 
 

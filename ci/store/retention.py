@@ -50,6 +50,9 @@ class Retention:
                     self._database.execute("remove_event_of_buildset", id=row["event_id"])
         return len(found)
 
+    def forget_stories(self, told_before: float, limit: int) -> int:
+        return self._database.execute("remove_old_stories", before=told_before, limit=limit)
+
     def forget_events(self, after: int, received_before: float, limit: int) -> tuple[int, int | None]:
         rows = self._database.rows("events_after", after=after, limit=limit)
         old = [row for row in rows if row["received_at"] < received_before]

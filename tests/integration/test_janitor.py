@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from ci.errors import CIError
 from ci.model.build import BuildOutcome, BuildState, ProcessIdentity, Result
+from ci.model.hold import Autohold
 from ci.model.job import NodeRequest
 from ci.model.vote import Review
 from ci.services import janitor as janitor_module
@@ -190,6 +191,17 @@ def test_a_buildset_goes_with_all_of_its_own_after_the_days_of_history(desk):
     assert {row[0] for row in left} == {young.id, young.buildset_id, "2"}
 
 
+def test_the_stories_of_machines_and_of_holds_go_after_the_days_of_history(desk, monkeypatch):
+    monkeypatch.setattr(janitor_module, "STEPS_AT_ONCE", 2)
+    for days in (400, 390, 380, 366, 364):
+        at = NOW - days * DAY_SECONDS
+        desk.store.nodes.drain("static/a", f"{days}", at)
+        desk.store.holds.request(Autohold("gerrit", "nova", "job", f"{days}"), at)
+    desk.janitor.step()
+    left = desk.store._database._connection().execute("select noun, reason from transitions order by noun")
+    assert [tuple(row) for row in left] == [("autohold", "364"), ("node", "364")]
+
+
 def test_a_buildset_whose_review_waits_stays(desk):
     desk.ended(500, reviewed="pending")
     desk.janitor.step()
@@ -199,7 +211,9 @@ def test_a_buildset_whose_review_waits_stays(desk):
 def test_nought_keeps_for_ever(tmp_path):
     desk = Desk(tmp_path, Limits(log_days=0, history_days=0))
     old = desk.ended(4000)
+    desk.store.nodes.drain("static/a", "new disk", 1.0)
     desk.janitor.step()
+    assert desk.store.views.steps("static/a")
     assert desk.logs(old).exists()
     assert desk.build(old)
     desk.store.close()

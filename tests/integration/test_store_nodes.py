@@ -56,9 +56,17 @@ def test_the_third_failure_in_a_row_sets_a_machine_aside(store):
     assert not state(store).takes_builds(1e12)
     assert [(one.from_state, one.to_state) for one in store.views.steps(MACHINE)] == [
         ("ready", "ready"),
-        ("ready", "ready"),
         ("ready", "set-aside"),
     ]
+
+
+def test_the_story_tells_of_changes_not_that_a_machine_stays_as_ill_as_it_was(store):
+    fail(store, 3)
+    told = store.views.steps(MACHINE)
+    assert fail(store, 20).failures == 23
+    assert store.views.steps(MACHINE) == told
+    store.nodes.failed(MACHINE, "disk full", state(store).retry_at, is_ill=True)
+    assert [one.reason for one in store.views.steps(MACHINE)[len(told) :]] == ["disk full (24 failures in a row)"]
 
 
 def test_a_build_that_ends_well_makes_earlier_failures_good(store):

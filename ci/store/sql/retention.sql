@@ -32,6 +32,12 @@ delete from transitions where noun in ('build', 'buildset', 'review') and noun_i
   union all select cast(id as text) from reviews where buildset_id = :id
 )
 
+-- name: remove_old_stories
+-- Of what has no buildset to go with.
+delete from transitions where id in (
+  select id from transitions where noun in ('node', 'hold', 'autohold') and at < :before order by at limit :limit
+)
+
 -- name: remove_task_events_of_buildset
 delete from task_events where build_id in (select id from builds where buildset_id = :id)
 
