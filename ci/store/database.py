@@ -20,6 +20,7 @@ BUSY_TIMEOUT_SECONDS = 30.0
 # The write-ahead log is cut back to this size once all of it is in the database.
 LOG_LIMIT_BYTES = 16 << 20
 SHRINK_TIMEOUT_MILLISECONDS = 50
+_OTHER_SCHEMA = re.compile(r"no such (table|column|index)|(table|index|trigger|view) \S+ already exists")
 
 
 class Database:
@@ -135,6 +136,8 @@ def _errors_in_one_line(path: Path) -> Iterator[None]:
             raise Unavailable(f"{path}: {error}") from error
         if "readonly" in str(error):
             raise CIError(f"{path}: {error}: be the account that the service has") from error
+        if _OTHER_SCHEMA.search(str(error)):
+            raise CIError(f"{path}: {error}: not a database of this CI, or damaged") from error
         raise
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):

@@ -43,7 +43,10 @@ def check(path: Path) -> list[str]:
             connection.row_factory = sqlite3.Row
             connection.execute("begin")
             return [printable(finding) for finding in _findings(connection)]
-    except sqlite3.OperationalError as error:  # says nothing about what is in it
+    except sqlite3.OperationalError as error:
+        if "no such" in str(error):
+            return [printable(f"damaged: {error}: restore a backup")]
+        # otherwise it says nothing about what is in it
         raise CIError(f"{path}: {error}: be the account that the service has") from error
     except sqlite3.DatabaseError as error:
         raise CIError(f"{path}: {error}: not a database of this CI, or damaged") from error

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ci.cli import root
+from ci.errors import CIError
 from ci.store.health import FINDINGS, check
 from ci.store.store import SqliteStore
 from tests.fakes.records import event
@@ -199,3 +200,19 @@ def test_the_folder_of_nobody_is_one_line(site, tmp_path, capsys):
     assert root.run(arguments) == 1
     assert "no CI has run" in capsys.readouterr().err
     assert Path(tmp_path / "none").exists() is False
+
+
+def test_a_table_that_is_gone_is_damage_and_no_bug(site, desk, capsys):
+    with sqlite3.connect(desk.folders.database) as connection:
+        connection.execute("alter table builds rename to lost_builds")
+    assert db(site, desk, "check") == 1
+    assert "damaged: no such table" in capsys.readouterr().out
+    with pytest.raises(CIError, match=r"no such table.*damaged"):
+        SqliteStore(desk.folders.database).views.builds()
+
+
+def test_tables_under_a_wrong_schema_number_are_no_bug(desk):
+    with sqlite3.connect(desk.folders.database) as connection:
+        connection.execute("pragma user_version = 0")
+    with pytest.raises(CIError, match=r"already exists.*not a database of this CI"):
+        SqliteStore(desk.folders.database)
