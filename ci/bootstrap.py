@@ -24,6 +24,7 @@ from ci.services.janitor import Janitor, Limits
 from ci.services.leases import RUN_HOLDER, LeaseCheck, give_back_lost_nodes
 from ci.services.listener import Listener
 from ci.services.loop_threads import LoopThreads
+from ci.services.mirror_care import MirrorCare
 from ci.services.node_allocator import NodeAllocator
 from ci.services.node_health import CheckedNodes, NodeWatch
 from ci.services.node_holds import NodeHolds
@@ -228,7 +229,8 @@ def build_engine(site: Site, folders: Folders) -> Engine:
         lease_check=LeaseCheck(store, store.views, pulse, clock),
         executor=executor,
         reporter=Reporter(gerrits, store, pulse, clock),
-        janitor=Janitor(limits, store, store.views, folders, BuildRemains(), clock, prepared),
+        janitor=Janitor(limits, store, store.views, folders, BuildRemains(), clock),
+        mirror_care=MirrorCare(prepared, store, clock),
         web=web,
         pulse=pulse,
         threads=threads,

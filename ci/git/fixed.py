@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,8 +67,14 @@ def write(mirror: Mirror, buildset_id: str, branch: str, commit: str) -> None:
 
 
 def forget(mirror: Mirror, open_buildset_ids: Callable[[], Collection[str]]) -> int:
-    """Let go of the commits of all but the open buildsets, and of fetched patch sets; returns how many refs went."""
-    with mirror.locked():
+    """Let go of the commits of all but the open buildsets, and of fetched patch sets; returns how many refs went.
+
+    Raises Interrupted when somebody else is at work in the mirror: a fetch may take half an hour.
+    """
+    no_patience = threading.Event()
+    no_patience.set()
+    with mirror.locked(no_patience):
+        no_patience.clear()  # git itself is not to be interrupted
         _, output = mirror.git(["for-each-ref", "--format=%(refname)", REFS, CHANGES])
         kept = open_buildset_ids()  # not before: one that began meanwhile has its ref here, too
         doomed = [name for name in output.splitlines() if name.removeprefix(REFS).partition("/")[0] not in kept]

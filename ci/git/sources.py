@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import threading
 import weakref
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from ci import ssh_sockets
-from ci.errors import Refused
+from ci.errors import Interrupted, Refused
 from ci.git import fixed, names
 from ci.git.checkout import lay_out
 from ci.git.command import check_version
@@ -103,8 +104,9 @@ class GitSources:
         for path in sorted(path for path in self._folder.glob("*/*.git") if last is None or path > last):
             self._last_tidied = path  # also when it cannot be tidied: the others get their turn
             mirror = self._mirrors.get(path) or Mirror(path, path.name, {})
-            fixed.forget(mirror, open_buildset_ids)
-            fixed.pack(mirror)
+            with suppress(Interrupted):  # in use: its turn comes again
+                fixed.forget(mirror, open_buildset_ids)
+                fixed.pack(mirror)
             if not may_go_on():
                 return False
         self._last_tidied = None

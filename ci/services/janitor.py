@@ -1,4 +1,4 @@
-"""Removes what is old - logs, folders of ended builds, rows, what mirrors no longer need - a little at a time."""
+"""Removes what is old - logs, folders of ended builds, rows - a little at a time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ci.model.build import Build
-    from ci.ports import Clock, Remains, SourceKeeper, Store, Views
+    from ci.ports import Clock, Remains, Store, Views
     from ci.services.folders import Folders
 
 DAY_SECONDS = 86_400.0
@@ -62,7 +62,7 @@ class Janitor:
 
     def __init__(
         self, limits: Limits, store: Store, views: Views, folders: Folders, remains: Remains,
-        clock: Clock, sources: SourceKeeper | None = None, monotonic: Callable[[], float] = time.monotonic,
+        clock: Clock, monotonic: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:  # fmt: skip
         self._limits = limits
@@ -71,7 +71,6 @@ class Janitor:
         self._folders = folders
         self._remains = remains
         self._clock = clock
-        self._sources = sources
         self._monotonic = monotonic
         self._pause = pause
         self._logs = Trash(folders.logs)
@@ -95,7 +94,7 @@ class Janitor:
         self._due_at = self._clock.now() + SOON_SECONDS  # also when one of the chores fails
         chores = (
             self._empty_trash, self._old_logs, self._unknown_logs, self._build_folders, self._old_buildsets,
-            self._old_events, self._old_stories, self._mirrors, self._sweep,
+            self._old_events, self._old_stories, self._sweep,
         )  # fmt: skip
         for_each(work, chores)
         self._store.retention.shrink_log()
@@ -191,14 +190,6 @@ class Janitor:
             if not self._may_go_on():
                 return False
         return True
-
-    def _mirrors(self) -> bool:
-        if self._sources is None:
-            return True
-        return self._sources.tidy(self._open_buildset_ids, self._may_go_on)
-
-    def _open_buildset_ids(self) -> set[str]:
-        return {build.buildset_id for build in self._store.buildsets.open_builds()}
 
     def _sweep(self) -> bool:
         REMOVED.labels("temporary_folder").inc(self._remains.sweep())

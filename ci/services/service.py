@@ -17,6 +17,7 @@ from ci.services.leases import LeaseCheck
 from ci.services.listener import Listener
 from ci.services.loop import run_loop
 from ci.services.loop_threads import LoopThreads
+from ci.services.mirror_care import MirrorCare
 from ci.services.node_allocator import NodeAllocator
 from ci.services.node_health import NodeWatch
 from ci.services.node_holds import NodeHolds
@@ -55,6 +56,7 @@ class Parts:
     executor: Executor
     reporter: Reporter
     janitor: Janitor
+    mirror_care: MirrorCare
     web: Server
     pulse: Pulse
     threads: LoopThreads
@@ -81,6 +83,7 @@ class Service:
             "lease_check": parts.lease_check.step,
             "executor": parts.executor.step,
             "janitor": parts.janitor.step,
+            "mirror_care": parts.mirror_care.step,
             "watcher": _Watcher(parts.store, parts.pulse).step,
         }
         for connection in parts.connections:  # loops of its own for each: one Gerrit that hangs holds up no other

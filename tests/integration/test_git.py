@@ -452,3 +452,24 @@ def test_connections_of_a_service_that_was_killed_are_closed_by_the_next(server,
     assert not sockets.exists()
     assert ours.exists()
     ssh_sockets.close(ours)
+
+
+def test_a_mirror_that_is_in_use_is_passed_over_and_has_its_turn_the_next_time(server, tmp_path):
+    folder = tmp_path / "mirrors" / "host"
+    for name in ("a.git", "b.git"):
+        (folder / name).mkdir(parents=True)
+        git(folder / name, "init", "--bare", "--quiet")
+        commit = git(folder / name, "commit-tree", git(folder / name, "mktree"), "-m", "x")
+        git(folder / name, "update-ref", "refs/ci/ended/master", commit)
+    sources = GitSources(settings(server), tmp_path / "mirrors")
+    results = []
+    tidying = threading.Thread(target=lambda: results.append(sources.tidy(lambda: (), lambda: True)), daemon=True)
+    with Mirror(folder / "a.git", "a", {}).locked():
+        tidying.start()
+        tidying.join(30)
+        assert results == [True]
+    assert git(folder / "a.git", "for-each-ref") != ""
+    assert git(folder / "b.git", "for-each-ref") == ""
+    assert sources.tidy(lambda: (), lambda: True)
+    assert git(folder / "a.git", "for-each-ref") == ""
+    sources.close()

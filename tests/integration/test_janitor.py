@@ -36,24 +36,12 @@ class Remains:
         return 0
 
 
-class Keeper:
-    def __init__(self):
-        self.kept = None
-        self.error = None
-
-    def tidy(self, open_buildset_ids, may_go_on):
-        self.kept = set(open_buildset_ids())
-        if self.error:
-            raise self.error
-        return True
-
-
 class Desk:
     def __init__(self, folder, limits):
         self.folders = Folders(folder)
         self.store = SqliteStore(self.folders.database)
         self.clock = StillClock(NOW)
-        self.remains, self.keeper = Remains(), Keeper()
+        self.remains = Remains()
         self.seconds = 0.0
         self.janitor = Janitor(
             limits,
@@ -62,7 +50,6 @@ class Desk:
             self.folders,
             self.remains,
             self.clock,
-            self.keeper,
             lambda: self.seconds,
             lambda _: None,
         )
@@ -261,7 +248,6 @@ def test_the_folder_of_an_open_build_stays_however_old(desk, state):
     desk.clock.time = NOW + 1e9
     desk.janitor.step()
     assert desk.folders.build(one.builds[0]).exists()
-    assert desk.keeper.kept == {"open"}
 
 
 def test_the_folder_of_a_process_that_is_alive_stays(desk):
@@ -331,8 +317,11 @@ def test_a_slice_ends_in_time_and_the_next_one_comes_soon(desk, monkeypatch):
     assert desk.count("builds where logs_removed_at is null") == 0
 
 
-def test_one_chore_that_fails_holds_up_none_of_the_others(desk):
-    desk.keeper.error = RuntimeError("git")
+def test_one_chore_that_fails_holds_up_none_of_the_others(desk, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("git")
+
+    monkeypatch.setattr(desk.store.retention, "forget_stories", fail)
     old = desk.ended(31)
     with pytest.raises(RuntimeError, match="git"):
         desk.janitor.step()
