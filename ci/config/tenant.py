@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -9,6 +10,7 @@ from pydantic import Field
 
 from ci.config.reading import ListOf, Reader, Section, described, suggestion, words
 from ci.config.yaml_marks import Mapping, Sequence
+from ci.errors import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,6 +120,10 @@ class UntrustedProjectOptions(Section):
     include: list[str]
 
 
+# What all that deals with a project can take: the path of its mirror, a query of its Gerrit.
+_NAME_PART = r"[A-Za-z0-9_][A-Za-z0-9_.+@~-]*"
+_NAME = re.compile(f"{_NAME_PART}(/{_NAME_PART})*")
+_LONGEST_NAME = 200
 _NO_INCLUDE = "the jobs come from the site alone: write `include: []` below the project's name"
 
 
@@ -211,6 +217,10 @@ class TenantReader:
             options, options_place = item[name], item.value_places[name]
         if not isinstance(name, str):
             self._reader.report(place, f"must be a project's name, not {described(item)}")
+            return None
+        if len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
+            hint = "letters, digits and _ . + @ ~ - /, and each part begins with a letter, a digit or _"
+            self._reader.report(place, f"not a project name: {printable(name[:60])!r}", hint)
             return None
         project = TenantProject(connection, name, self._gerrits[connection].canonical_hostname)
         twin = next((other for other in self._projects if other.canonical_name == project.canonical_name), None)

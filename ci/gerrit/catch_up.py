@@ -27,8 +27,8 @@ PAGE_OVERLAP = 5
 PROJECTS_AT_ONCE = 50
 ANSWER_SECONDS = 120.0
 _LONGEST_PAGE_COUNT = 10_000
-# More than this cannot be quoted for Gerrit's query language and its command line at once.
-_PROJECT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]{0,499}")
+# Plain between {} in Gerrit's query language and between '' on its command line: no brace, no quote, no backslash.
+_PROJECT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+@~ -]{0,499}")
 _OPTIONS = "--comments --patch-sets --all-approvals --commit-message"
 
 

@@ -23,12 +23,27 @@ CONFIG = "        config-projects:\n          - site: {extra-config-paths: [jobs
         (HEAD + CONFIG + "        untrusted-projects: [{nova: {include: [job]}}]\n", "7:47: job definitions inside a project under test are not read (the jobs come from the site alone: write `include: []` below the project's name)"),
         (HEAD + CONFIG + "        untrusted-projects: [{nova: {include: []}}, {nova: {include: []}}]\n", "7:53: the project nova is there twice (remove one of them)"),
         (HEAD + CONFIG + "        untrusted-projects: [3]\n", "7:30: must be a project's name, not 3"),
+        (HEAD + CONFIG + "        untrusted-projects: [{a b: {include: []}}]\n", "7:30: not a project name: 'a b' (letters, digits and _ . + @ ~ - /, and each part begins with a letter, a digit or _)"),
         ("- global-semaphore: {name: x}\n", "1:3: unknown section `global-semaphore` (this engine serves one tenant and reads nothing else here: remove it)"),
     ],
 )  # fmt: skip
 def test_errors(site, text, expected):
     site.write("jobs/tenant.yaml", text)
     assert site.errors()[0] == f"jobs/tenant.yaml:{expected}"
+
+
+@pytest.mark.parametrize("name", ["a b", "x/-a", "a//b", "a/../b", "a}b", "a\\'b", "x" * 201])
+def test_a_project_name_that_cannot_be(site, name):
+    site.write(
+        "jobs/tenant.yaml",
+        HEAD + CONFIG + f"        untrusted-projects: [{{'{name}': {{include: []}}}}]\n".replace("\\'", "''"),
+    )
+    assert site.errors()[0].startswith("jobs/tenant.yaml:7:30: not a project name: ")
+
+
+def test_a_project_name_with_unusual_characters(site):
+    site.write("jobs/tenant.yaml", HEAD + CONFIG + "        untrusted-projects: [{'x/a~b@c+d.e': {include: []}}]\n")
+    assert not any("not a project name" in one for one in site.errors())
 
 
 def test_a_path_without_job_language(site):

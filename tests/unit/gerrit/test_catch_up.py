@@ -241,13 +241,20 @@ def test_a_server_that_always_has_more_is_left_in_the_end(monkeypatch):
         asked.missed(0, ["openstack/nova"])
 
 
-@pytest.mark.parametrize("name", ["a b", "a'b", 'a"b', "a}b", "-x", "", "a\nb", "a\\b", "$(id)"])
+@pytest.mark.parametrize("name", ["a'b", 'a"b', "a}b", "-x", "", "a\nb", "a\\b", "$(id)"])
 def test_a_project_that_cannot_be_quoted_is_refused(name):
     asked, commands = catcher(lines(STATS))
     for ask in (asked.newest_update, lambda projects: asked.missed(0, projects)):
         with pytest.raises(Refused, match="a name that Gerrit cannot be asked for"):
             ask(["openstack/nova", name])
     assert commands.asked == []
+
+
+@pytest.mark.parametrize("name", ["a b", "x/a~b@c"])
+def test_what_gerrit_allows_in_a_name_is_asked_for_in_braces(name):
+    asked, commands = catcher(lines(STATS))
+    asked.newest_update([name])
+    assert commands.asked[-1].endswith(f"'(project:{{{name}}})'")
 
 
 def test_the_time_is_asked_for_in_utc():
