@@ -7,8 +7,10 @@ no room: it is written while there is some, for a name can be changed on a full 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 from typing import TYPE_CHECKING
 
 from ci.model.build import RESULT_FILE, TASK_EVENTS_FILE, ProcessIdentity
@@ -21,6 +23,7 @@ PROCESS_NAME = "process"
 CLEANUP_ENDED_FILE = "cleanup-ended"
 RESERVE_FILE = "no-room.json"
 MAX_CLEANUPS = 2
+LARGEST_BYTES = 64 << 20
 
 
 def cleanup_name(number: int) -> str:
@@ -41,7 +44,7 @@ def write_identity(path: Path) -> None:
 def read_identity(path: Path) -> ProcessIdentity | None:
     """Read what `write_identity` wrote; None where there is nothing of that kind."""
     try:
-        fields = json.loads(path.read_bytes())
+        fields = json.loads(read_regular(path))
         return ProcessIdentity(int(fields["pid"]), int(fields["start_time"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -57,10 +60,22 @@ def is_cleaned_up(folder: Path) -> bool:
     if (folder / CLEANUP_ENDED_FILE).exists():
         return True
     try:
-        fields = json.loads((folder / RESULT_FILE).read_bytes())
+        fields = json.loads(read_regular(folder / RESULT_FILE))
         return not fields.get("is_held")
     except (OSError, ValueError, AttributeError):
         return False
+
+
+def read_regular(path: Path) -> bytes:
+    """Read one of these files; what is no file (a pipe would never end), or too large, is an `OSError`."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        if found.st_size > LARGEST_BYTES:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+        return file.read()
 
 
 def write_atomically(path: Path, text: str) -> None:

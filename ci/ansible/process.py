@@ -157,7 +157,7 @@ class AnsibleRunner:
         folder = Path(spec.folder)
         path = folder / RESULT_FILE
         try:
-            return from_json(BuildOutcome, path.read_bytes())
+            return from_json(BuildOutcome, attempt_files.read_regular(path))
         except FileNotFoundError:
             problem = _why_no_result(folder, status)
         except (OSError, ValueError) as error:
