@@ -110,7 +110,9 @@ class SshdNode:
         for name in ("host_key", "id_ed25519"):
             if not (self.folder / name).exists():
                 _generate_key(self.folder / name)
-        (self.folder / "authorized_keys").write_bytes((self.folder / "id_ed25519.pub").read_bytes())
+        authorized = self.folder / "authorized_keys"
+        if not authorized.exists():  # one that is started again lets the same keys in
+            authorized.write_bytes((self.folder / "id_ed25519.pub").read_bytes())
         (self.folder / "sshd_config").write_text(self._configuration(), encoding="utf-8")
         if os.geteuid() == 0:
             # sshd started by root refuses to run without its privilege separation folder.
