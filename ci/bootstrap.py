@@ -21,7 +21,7 @@ from ci.services.clock import SystemClock
 from ci.services.executor import Executor
 from ci.services.folders import Folders
 from ci.services.janitor import Janitor, Limits
-from ci.services.leases import RUN_HOLDER, LeaseCheck, give_back_lost_nodes
+from ci.services.leases import RUN_HOLDER, LeaseCheck, give_back_lost_nodes, keep_off_strays
 from ci.services.listener import Listener
 from ci.services.loop_threads import LoopThreads
 from ci.services.mirror_care import MirrorCare
@@ -198,6 +198,7 @@ def build_engine(site: Site, folders: Folders) -> Engine:
 
     store, pulse, clock = open_store(folders), Pulse(), SystemClock()
     give_back_lost_nodes(store, store.views)
+    keep_off_strays(store, folders, runner(), clock.now())
     gerrits = {name: gerrit(settings) for name, settings in site.settings.gerrits.items()}
     nodes = StaticNodes(site.nodes)
     where = links(site)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ci.cli.root import reason_option
 from ci.errors import CIError, UsageError
 from ci.model.hold import DEFAULT_EXPIRATION_SECONDS, Autohold, Hold
 
@@ -27,7 +28,7 @@ LONGEST_SECONDS = 10 * 366 * 86400
 @click.option("--job", required=True, help="Job name.")
 @click.option("--change", type=click.IntRange(1, 2**31 - 1), metavar="NUMBER", help="Only for this change.")
 @click.option("--connection", metavar="NAME", help="The project's Gerrit (default: the one that has it).")
-@click.option("--reason", required=True, help="Why, for those who wonder where the node is.")
+@click.option("--reason", required=True, callback=reason_option, help="Why, for those who wonder where the node is.")
 @click.option("--count", type=click.IntRange(1, 1000), default=1, show_default=True, help="For so many failed builds.")
 @click.option(
     "--node-hold-expiration", "expiration", type=click.IntRange(0, LONGEST_SECONDS), metavar="SECONDS",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ci.cli.root import reason_option
 from ci.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def nodes(context: click.Context, as_json: bool) -> int:
 
 @nodes.command()
 @click.argument("name")
-@click.option("--reason", default="", help="Why, for those who look at the list.")
+@click.option("--reason", default="", callback=reason_option, help="Why, for those who look at the list.")
 @click.pass_obj
 def drain(invocation: Invocation, name: str, reason: str) -> int:
     """Give no new builds to the machine NAME; what runs there goes on to its end."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from ci.errors import CIError
+from ci.errors import CIError, SiteError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,6 +27,7 @@ PROGRAM = "powervm-ci"
 BUG_STATUS = 3
 INTERRUPTED_STATUS = 130
 BROKEN_PIPE_STATUS = 141
+LONGEST_REASON = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,13 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, VERBS[name].summary) for name in self.list_commands(ctx)])
 
 
+def reason_option(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    """Take a reason that an operator gives: one line that can be kept and shown."""
+    if len(value) > LONGEST_REASON:
+        raise click.BadParameter(f"longer than {LONGEST_REASON} characters")
+    return printable(value)
+
+
 def _version(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
     if value and not context.resilient_parsing:
         from importlib.metadata import version  # noqa: PLC0415 - slow to import
@@ -171,7 +179,7 @@ def _status_of(error: Exception, *, verbose: bool) -> int:
 
 
 def _ci_error(error: Exception) -> int:
-    _say(str(error))
+    _say(str(error) if isinstance(error, SiteError) else printable(str(error)))
     return error.exit_status if isinstance(error, CIError) else 1
 
 

@@ -31,6 +31,7 @@ def back_up(database: Path, target: Path, tell: Callable[[int, int], None], *, r
     temporary = target.with_name(f".{target.name}.{os.getpid()}.new")
     try:
         _copy(database, temporary, tell)
+        _expect_sound(temporary, database)
         _sync(temporary)
         if replaces:
             temporary.replace(target)
@@ -77,6 +78,16 @@ def _copy(database: Path, temporary: Path, tell: Callable[[int, int], None]) -> 
         source.backup(copy, pages=PAGES_AT_ONCE, progress=lambda _status, left, total: tell(left, total), sleep=0.0)
         # One file, without a log of its own beside it.
         copy.execute("pragma journal_mode = delete")
+
+
+def _expect_sound(copy: Path, database: Path) -> None:
+    """Raise when the copy is not worth keeping: it would take the place of a good one."""
+    with closing(sqlite3.connect(copy)) as connection:
+        found = connection.execute("pragma quick_check(1)").fetchone()[0]
+        version = connection.execute("pragma user_version").fetchone()[0]
+    if found != "ok" or not version:
+        what = "damaged" if found != "ok" else "not a database of this CI"
+        raise CIError(f"{database} is {what}: no backup was made; see powervm-ci db check")
 
 
 def _sync(path: Path) -> None:

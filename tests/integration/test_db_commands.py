@@ -5,6 +5,7 @@ import json
 import os
 import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -216,3 +217,21 @@ def test_tables_under_a_wrong_schema_number_are_no_bug(desk):
         connection.execute("pragma user_version = 0")
     with pytest.raises(CIError, match=r"already exists.*not a database of this CI"):
         SqliteStore(desk.folders.database)
+
+
+def test_a_backup_of_a_damaged_database_leaves_the_last_good_one_alone(site, desk, tmp_path, capsys):
+    good = tmp_path / "good.db"
+    assert db(site, desk, "backup", str(good)) == 0
+    kept = good.read_bytes()
+    desk.store.close()
+    with closing(sqlite3.connect(desk.folders.database)) as database:
+        database.execute("pragma wal_checkpoint(truncate)")
+    damaged = bytearray(desk.folders.database.read_bytes())
+    damaged[4 * 4096 : 12 * 4096] = os.urandom(8 * 4096)
+    desk.folders.database.write_bytes(damaged)
+    capsys.readouterr()
+    assert db(site, desk, "backup", "--force", str(good)) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "no backup was made" in line or "not a database of this CI, or damaged" in line
+    assert good.read_bytes() == kept
+    assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".new")] == []

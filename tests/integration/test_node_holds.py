@@ -1,5 +1,7 @@
 """Builds are asked to leave their nodes, and nodes are freed only after clean-up; leases of nobody are found."""
 
+import os
+
 import pytest
 
 from ci.errors import CIError
@@ -7,9 +9,9 @@ from ci.model.build import HOLD_FILE, BuildOutcome, BuildSpec, ProcessIdentity, 
 from ci.model.codec import to_json
 from ci.model.hold import Autohold
 from ci.model.job import NodeRequest
-from ci.processes import own_name
+from ci.processes import own_name, start_time
 from ci.services.folders import Folders
-from ci.services.leases import EVERY_SECONDS, LeaseCheck, give_back_lost_nodes
+from ci.services.leases import EVERY_SECONDS, LeaseCheck, give_back_lost_nodes, keep_off_strays
 from ci.services.node_holds import NodeHolds
 from ci.services.pulse import Pulse
 from ci.store.store import SqliteStore
@@ -188,3 +190,35 @@ def test_an_expiry_says_when_to_look_again(lab):
     lab.store.holds.request(WISH, 1.0)
     hold = lab.fail(lab.start())
     assert lab.holds.step() == pytest.approx(hold.expires_at - lab.clock.now())
+
+
+class StartedRunner:
+    """A `JobRunner` that knows which attempts were started, by build."""
+
+    def __init__(self, **processes):
+        self.processes = processes
+
+    def started(self, spec):
+        return self.processes.get(spec.build_id)
+
+
+def stray(lab, build_id, slot):
+    folder = lab.folders.builds / build_id / "1"
+    folder.mkdir(parents=True)
+    spec = BuildSpec(build_id, 1, str(folder), "logs", "site", job(), (node(slot=slot),), "key")
+    (folder / "spec.json").write_text(to_json(spec))
+
+
+def test_nodes_of_builds_that_an_older_database_knows_nothing_of_are_kept_off_till_these_end(lab):
+    """After a restore: what was started since the backup still runs."""
+    lab.start()  # known, and running on slot 0
+    for slot, build_id in enumerate(("lives", "ended", "never"), 1):
+        stray(lab, build_id, slot)
+    (lab.folders.builds / "rubbish" / "1").mkdir(parents=True)
+    (lab.folders.builds / "rubbish" / "1" / "spec.json").write_text("[")
+    own = ProcessIdentity(os.getpid(), start_time(os.getpid()))
+    runner = StartedRunner(lives=own, ended=ProcessIdentity(1, 2), b1=own)
+    assert keep_off_strays(lab.store, lab.folders, runner, 5.0) == 1
+    assert keep_off_strays(lab.store, lab.folders, runner, 6.0) == 0
+    assert lab.store.views.leases() == {node().id: "b1", node(slot=1).id: f"run-{own_name()}"}
+    assert give_back_lost_nodes(lab.store, lab.store.views) == 0
