@@ -46,7 +46,6 @@ def main(arguments: list[str]) -> int:
         if rest:
             clean_up(folder, cancellation)
         else:
-            _reserve_room(folder)
             outcome = _outcome(folder, test_reader, cancellation)
             leftovers.kill(folder)
             _write_outcome(folder, outcome)
@@ -54,25 +53,19 @@ def main(arguments: list[str]) -> int:
         # Not print: what stays in a buffer would fail once more at exit, and hide the status.
         with suppress(OSError):
             os.write(1, f"the build's process failed: {error}\n".encode())
-        return NO_ROOM if _is_full(error) else 1
+        if not _is_full(error):
+            return 1
+        if not rest:  # the exit status tells only the service that has started us, and only once
+            with suppress(OSError):
+                (folder / attempt_files.RESERVE_FILE).rename(folder / RESULT_FILE)
+        return NO_ROOM
     return 0
 
 
-def _reserve_room(folder: Path) -> None:
-    """Write down beforehand what is the case if the disk is full in the end."""
-    now, problem = time.time(), f"no room left in {folder}: the build's result could not be written"
-    outcome = BuildOutcome(None, now, now, problem, fault=Fault.DISK)
-    attempt_files.write_atomically(folder / attempt_files.RESERVE_FILE, json.dumps(asdict(outcome), ensure_ascii=True))
-
-
 def _write_outcome(folder: Path, outcome: BuildOutcome) -> None:
-    try:
-        attempt_files.write_atomically(folder / RESULT_FILE, json.dumps(asdict(outcome), ensure_ascii=True))
-    except OSError as error:
-        # The exit status tells only the service that has started us, and only once.
-        if _is_full(error) and not outcome.is_held:
-            (folder / attempt_files.RESERVE_FILE).rename(folder / RESULT_FILE)
-        raise
+    if outcome.is_held:  # of nodes that are kept nothing may say that they are clean
+        (folder / attempt_files.RESERVE_FILE).unlink(missing_ok=True)
+    attempt_files.write_atomically(folder / RESULT_FILE, json.dumps(asdict(outcome), ensure_ascii=True))
 
 
 def _outcome(folder: Path, test_reader: str, cancellation: playbook_run.Cancellation) -> BuildOutcome:

@@ -15,7 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ci.ansible import attempt_files, leftovers
-from ci.ansible.attempt_files import MAX_CLEANUPS, PROCESS_NAME, cleanup_folder, cleanup_name, write_atomically
+from ci.ansible.attempt_files import (
+    MAX_CLEANUPS,
+    PROCESS_NAME,
+    RESERVE_FILE,
+    cleanup_folder,
+    cleanup_name,
+    write_atomically,
+)
 from ci.ansible.build_process import NO_ROOM
 from ci.ansible.console import one_line
 from ci.ansible.limits import is_nearly_full
@@ -71,6 +78,7 @@ class AnsibleRunner:
                 # Nobody waits for what an earlier service may have started here: the caller has looked.
                 leftovers.kill(folder)
             (folder / RESULT_FILE).unlink(missing_ok=True)
+            write_atomically(folder / RESERVE_FILE, to_json(_no_room(folder)))
             write_atomically(folder / SPEC_FILE, to_json(spec))
             return self._spawn(folder, folder)
         except OSError as error:
@@ -169,6 +177,13 @@ class AnsibleRunner:
         started_at = _modified(folder / SPEC_FILE, ended_at)
         fault = Fault.DISK if status == NO_ROOM or (status is None and is_nearly_full(folder)) else Fault.LOST
         return BuildOutcome(None, started_at, _modified(folder / TASK_EVENTS_FILE, ended_at), problem, fault=fault)
+
+
+def _no_room(folder: Path) -> BuildOutcome:
+    """Return what is the case if the disk is full when the process has something to write."""
+    now = time.time()
+    problem = f"no room left in {folder}: the build's result could not be written"
+    return BuildOutcome(None, now, now, problem, fault=Fault.DISK)
 
 
 def _by_name(folder: Path, name: str) -> ProcessIdentity | None:

@@ -31,22 +31,12 @@ def main(arguments: list[str]) -> int:
             _note(spec, "cleaned")
             (folder / "cleanup-ended").touch()
             return 0
-        now = time.time()
-        reserve = {"result": None, "started_at": now, "ended_at": now, "error": "no room left", "fault": "disk"}
-        _write_atomically(folder / "no-room.json", reserve)
-        outcome = _outcome(folder, spec)
-        _write_result(folder, outcome)
+        _write_atomically(folder / "result.json", _outcome(folder, spec))
     except OSError:
+        if name == "process":
+            (folder / "no-room.json").rename(folder / "result.json")
         return NO_ROOM
     return 0
-
-
-def _write_result(folder: Path, outcome: dict[str, Any]) -> None:
-    try:
-        _write_atomically(folder / "result.json", outcome)
-    except OSError:
-        (folder / "no-room.json").rename(folder / "result.json")
-        raise
 
 
 def _outcome(folder: Path, spec: dict[str, Any]) -> dict[str, Any]:
