@@ -19,7 +19,8 @@ T = TypeVar("T")
 # A beat wakes a loop at once; it looks by itself too, for what another process has written.
 LOOK_AGAIN_SECONDS = 1.0
 AFTER_A_FAILURE_SECONDS = 2.0
-# A loop with much to look through rests three times as long as that took it: many beats in a row cost one look.
+# A loop rests three times as long as its look took it, within these bounds: many beats in a row cost one look.
+SHORTEST_REST_SECONDS = 0.03
 LONGEST_REST_SECONDS = 0.2
 
 
@@ -36,7 +37,8 @@ def run_loop(name: str, step: Callable[[], float | None], pulse: Pulse, stop: th
         except Exception:
             log.exception("unexpected failure; going on", action="loop.bug")
         else:
-            stop.wait(min(3 * (time.thread_time() - began), LONGEST_REST_SECONDS))
+            rest_seconds = 3 * (time.thread_time() - began)
+            stop.wait(min(max(rest_seconds, SHORTEST_REST_SECONDS), LONGEST_REST_SECONDS))
             pulse.wait(seen, min(delay_seconds or LOOK_AGAIN_SECONDS, LOOK_AGAIN_SECONDS))
             continue
         LOOP_FAILURES.labels(name).inc()
