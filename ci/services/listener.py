@@ -57,7 +57,11 @@ class Listener:
         while not stop.is_set():
             try:
                 delay_seconds = self._listen_once(stop)
-            except Exception:  # noqa: BLE001 - the top of a thread, also for a database that cannot be written
+            except CIError as error:  # not even that the link is lost could be written down
+                self._log.error("going on", action="listener.failed", error=str(error))  # noqa: TRY400 - one line
+                LOOP_FAILURES.labels("listener").inc()
+                delay_seconds = self._next_delay()
+            except Exception:  # noqa: BLE001 - the top of a thread
                 self._log.exception("unexpected failure; going on", action="listener.bug")
                 LOOP_FAILURES.labels("listener").inc()
                 delay_seconds = self._next_delay()

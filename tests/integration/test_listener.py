@@ -9,8 +9,9 @@ from dataclasses import replace
 
 import pytest
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
-from ci.errors import AuthenticationFailed, HostKeyMismatch, Refused, Unavailable
+from ci.errors import AuthenticationFailed, DiskFull, HostKeyMismatch, Refused, Unavailable
 from ci.model.event import EventSource, EventType, Lost, Missed
 from ci.model.vote import Review
 from ci.services import catch_up, listener
@@ -431,3 +432,22 @@ def test_votes_that_wait_for_a_gerrit_are_due_when_it_is_back(running):
     assert store.outbox.due("gerrit", now) == ()
     running.listen(())
     assert [one.buildset_id for one in store.outbox.due("gerrit", now)] == ["s1"]
+
+
+def test_a_disk_that_is_full_is_one_line_and_no_bug(running, monkeypatch):
+    monkeypatch.setattr(listener, "_backoff", lambda _: 0.01)
+    full = [DiskFull("no room")] * 2
+    show = running.listener._show
+
+    def show_when_there_is_room(*arguments, **options):
+        if full:
+            raise full.pop()
+        show(*arguments, **options)
+
+    monkeypatch.setattr(running.listener, "_show", show_when_there_is_room)
+    running.gerrit.streams += [((),), (Unavailable("the stream ended"),), ((), running.stop.set)]
+    with capture_logs() as logs:
+        running.listener.run(running.stop)
+    failures = [(line["action"], line["error"]) for line in logs if line["log_level"] == "error"]
+    assert failures == [("listener.failed", "no room")]
+    assert running.shown == ("down", "the service is stopped")
