@@ -58,7 +58,7 @@ class Listener:
             try:
                 delay_seconds = self._listen_once(stop)
             except CIError as error:  # not even that the link is lost could be written down
-                self._log.error("going on", action="listener.failed", error=str(error))  # noqa: TRY400 - one line
+                self._log.error("going on", action="listener.failed", error=str(error))
                 LOOP_FAILURES.labels("listener").inc()
                 delay_seconds = self._next_delay()
             except Exception:  # noqa: BLE001 - the top of a thread
