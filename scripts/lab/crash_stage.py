@@ -15,6 +15,8 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ci import ssh_sockets
+
 from .crash_flow import DEVELOPER, Flow
 from .crash_points import Plan
 from .gerrit import Gerrit
@@ -159,6 +161,7 @@ class Stage:
         for pid in [*self.build_processes().values(), *self.ssh_masters()]:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        ssh_sockets.close_stale()  # a service that was killed leaves them to the next one
 
     # --- what is there now
 
