@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import stat
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
@@ -92,9 +94,14 @@ def lock(folders: Folders) -> BinaryIO:
 
 def _lock_file(folders: Folders) -> BinaryIO:
     try:
-        return folders.lock.open("ab")
+        # Not O_WRONLY: of a pipe that lies there by mistake that would wait for a reader, for ever.
+        descriptor = os.open(folders.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o666)
     except OSError as error:
         raise CIError(f"state folder {folders.state}: {error.strerror}: name another by --state-dir") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise CIError(f"{folders.lock} is not a plain file: remove it")
+    return os.fdopen(descriptor, "rb+", buffering=0)
 
 
 def _locked(file: BinaryIO, tries: int) -> bool:
@@ -187,7 +194,7 @@ def single_run(site: Site, folders: Folders, store: SqliteStore) -> SingleRun:
     """Return what runs one job outside of the service."""
     give_back_lost_nodes(store, store.views)
     preparation = BuildPreparation(site_files(site), sources(site, folders), folders)
-    return SingleRun(preparation, runner(), StaticNodes(site.nodes), store, SystemClock())
+    return SingleRun(preparation, runner(), StaticNodes(site.nodes), prober(site), store, SystemClock())
 
 
 def build_engine(site: Site, folders: Folders) -> Engine:

@@ -37,11 +37,15 @@ def _status(site: Site, folders: Folders, store: SqliteStore, *, running: bool) 
     from ci.cli.builds import as_record  # noqa: PLC0415
     from ci.model.views import BuildView  # noqa: PLC0415
     from ci.services.attention import attention  # noqa: PLC0415
+    from ci.services.node_allocator import NO_ROOM  # noqa: PLC0415
+    from ci.services.room import MARGIN  # noqa: PLC0415
 
     now = time.time()
     places = store.views.nodes(site.nodes)
-    shortage = bootstrap.room(site, folders).reason()
     buildsets = store.buildsets.running()
+    # The service takes builds again only when there is some more room than the least.
+    held_back = any(build.error == f"waits: {NO_ROOM}" for buildset in buildsets for build in buildset.builds)
+    shortage = bootstrap.room(site, folders).reason(MARGIN if running and held_back else 1.0)
     running_builds = {build.id for buildset in buildsets for build in buildset.builds}
     states = {view.name: view for view in store.views.connections() if view.name in site.settings.gerrits}
     lines = attention(states.values() if running else (), places, store.views.waiting(), shortage, (), now)

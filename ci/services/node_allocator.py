@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ci.observability import get_logger
 from ci.services import availability, decisions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ci.model.build import Build
     from ci.ports import Clock, NodeProvider, Room, Store
@@ -46,13 +47,14 @@ class NodeAllocator:
         # One transaction: a machine that a person has drained, or a command has taken, is never given away after that.
         with self._store.transaction():
             decided = self._decide(waiting, now)
+            tellers: list[Callable[[], None]] = [partial(self._tell, decision) for decision in decided]
             for decision in decided:
                 if isinstance(decision, decisions.EndBuild):
-                    self._scheduler.refuse(decision)
+                    tellers.append(self._scheduler.refuse(decision))
                 else:
                     self._store.buildsets.lease(decision.build, decision.nodes, now)
-        for decision in decided:
-            self._tell(decision)
+        for tell in tellers:
+            tell()
         if decided:
             self._pulse.beat()
         return self._look_again_in(waiting, now)

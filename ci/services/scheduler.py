@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
+from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from ci.services import decisions, reporting, triggers
 from ci.services.loop import for_each
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ci.config.layout import Layout
     from ci.model.change import Change
@@ -82,16 +83,19 @@ class Scheduler:
             self._carry_out(decision, outcome, now)
         self._tell(decision, str(outcome.fault or outcome.result or ""))
 
-    def refuse(self, end: decisions.EndBuild) -> None:
-        """End a build that cannot have what it waits for, unless it is to be tried again later."""
+    def refuse(self, end: decisions.EndBuild) -> Callable[[], None]:
+        """End a build that cannot have what it waits for, unless it is to be tried again later.
+
+        Returns what tells of it, to be called once the caller's transaction is committed.
+        """
         now = self._clock.now()
         with self._store.transaction():
             current = self._store.buildsets.build(end.build.id)
             if current is None or current.state is not BuildState.WAITING:
-                return
+                return lambda: None
             decision = decisions.decide_end(replace(end, build=current), now, self._policy)
             self._carry_out(decision, None, now)
-        self._tell(decision, str(end.result))
+        return partial(self._tell, decision, str(end.result))
 
     def _carry_out(
         self, decision: decisions.RetryBuild | decisions.EndBuild, outcome: BuildOutcome | None, now: float

@@ -13,11 +13,12 @@ from ci.services.leases import RUN_HOLDER
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Mapping
 
     from ci.model.build import BuildOutcome, BuildSpec, ProcessIdentity
     from ci.model.change import Change
     from ci.model.job import FrozenJob
-    from ci.ports import Clock, JobRunner, NodeProvider, Store
+    from ci.ports import Clock, JobRunner, NodeProber, NodeProvider, Store
     from ci.services.build_preparation import BuildPreparation
 
 PIPELINE = "run"
@@ -27,31 +28,47 @@ class SingleRun:
     """Takes free nodes, prepares the source and starts the job; the nodes are held so that a service keeps off."""
 
     def __init__(
-        self, preparation: BuildPreparation, runner: JobRunner, nodes: NodeProvider, store: Store, clock: Clock
-    ) -> None:
+        self, preparation: BuildPreparation, runner: JobRunner, nodes: NodeProvider, prober: NodeProber, store: Store,
+        clock: Clock,
+    ) -> None:  # fmt: skip
         self._preparation = preparation
         self._runner = runner
         self._nodes = nodes
+        self._prober = prober
         self._store = store
         self._clock = clock
         self._holder = ""
 
     def prepare(self, job: FrozenJob, change: Change, holder: str) -> BuildSpec:
-        """Return what is to run, with nodes held for `holder`; raises `CIError` when no node is free."""
+        """Return what is to run, with nodes held for `holder`; raises `CIError` when no node is free and fit."""
         build = Build(uuid.uuid4().hex, uuid.uuid4().hex, job, BuildState.WAITING)
-        with self._store.transaction():
-            lease = self._lease(build)
-            self._store.buildsets.hold_nodes(holder, lease.nodes, self._clock.now())
-        self._holder = holder
+        lease = self._hold_fit_nodes(build, holder)
         spec = self._preparation.spec(build, change, PIPELINE, [node for _, node in lease.nodes])
         return replace(spec, zuul=self._preparation.variables(build, change, PIPELINE))
 
-    def _lease(self, build: Build) -> decisions.Lease:
+    def _hold_fit_nodes(self, build: Build, holder: str) -> decisions.Lease:
+        """Hold nodes that a health check finds nothing wrong with; those that it does are passed over."""
+        ill: dict[str, str] = {}  # what is wrong, by machine
+        self._holder = holder
+        while True:
+            with self._store.transaction():
+                lease = self._lease(build, ill)
+                self._store.buildsets.hold_nodes(holder, lease.nodes, self._clock.now())
+            found = {node.machine: problem for _, node in lease.nodes if (problem := self._prober.problem(node))}
+            if not found:
+                return lease
+            self.give_back_nodes()
+            ill |= found
+
+    def _lease(self, build: Build, ill: Mapping[str, str]) -> decisions.Lease:
         now, nodes, conditions = self._clock.now(), self._nodes.nodes(), self._store.nodes.all()
         taken = self._store.buildsets.leased_node_ids() | availability.closed_places(nodes, conditions, now)
+        taken |= {node.id for node in nodes if node.machine in ill}
         decided = decisions.allocate([build], nodes, taken, now)
         if not decided:
-            why = availability.why_closed(build, nodes, conditions) or "all are in use or in a pause"
+            told = [f"{machine} is ill ({problem})" for machine, problem in ill.items()]
+            told += [why] if (why := availability.why_closed(build, nodes, conditions)) else []
+            why = "; ".join(told) or "all are in use or in a pause"
             raise CIError(f"no free node for {build.job.name}: {why}: see powervm-ci nodes")
         if isinstance(decided[0], decisions.EndBuild):
             raise CIError(decided[0].reason)

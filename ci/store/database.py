@@ -130,8 +130,10 @@ def _errors_in_one_line(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        if "disk is full" in str(error) or "disk I/O" in str(error):
+        if "disk is full" in str(error):
             raise DiskFull(f"{path}: {error}: make room in the state folder") from error
+        if "disk I/O" in str(error):
+            raise DiskFull(f"{path}: {error}: see whether the disk is full, read-only or failing") from error
         if "locked" in str(error) or "unable to open" in str(error):
             raise Unavailable(f"{path}: {error}") from error
         if "readonly" in str(error):

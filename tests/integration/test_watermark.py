@@ -1,9 +1,11 @@
 """While there is no room no build gets a node; what waits says so, and goes on by itself."""
 
 import json
+import os
 
 import pytest
 
+from ci import bootstrap
 from ci.cli import root
 from ci.model.build import BuildState
 from ci.services.node_allocator import NO_ROOM, NodeAllocator
@@ -47,14 +49,43 @@ def test_no_lease_below_the_watermark_and_events_go_on(store):
     assert store.buildsets.build("b1").state is BuildState.STARTING
 
 
-def test_status_says_that_no_build_is_taken(tmp_path, store, capsys):
-    site = SiteFolder(tmp_path / "site")
+def small_site(folder, min_free_mib):
+    site = SiteFolder(folder)
     conf = site.folder / "zuul.conf"
     text = conf.read_text()
-    line = "min_free_mib=2000000000\n"
+    line = f"min_free_mib={min_free_mib}\n"
     conf.write_text(text.replace("[powervm-ci]\n", f"[powervm-ci]\n{line}") if "[powervm-ci]" in text
                     else f"{text}\n[powervm-ci]\n{line}")  # fmt: skip
+    return site
+
+
+def told_by_status(site, state, capsys):
+    assert root.run(["status", "--json", "--site", str(site.folder), "--state-dir", str(state)]) == 0
+    return json.loads(capsys.readouterr().out)["attention"]
+
+
+def test_status_says_that_no_build_is_taken(tmp_path, store, capsys):
+    site = small_site(tmp_path / "site", 2_000_000_000)
     assert root.run(["status", "--site", str(site.folder), "--state-dir", str(tmp_path)]) == 0
     assert "min_free_mib" in capsys.readouterr().out
-    assert root.run(["status", "--json", "--site", str(site.folder), "--state-dir", str(tmp_path)]) == 0
-    assert "min_free_mib" in json.dumps(json.loads(capsys.readouterr().out))
+    assert "min_free_mib" in str(told_by_status(site, tmp_path, capsys))
+
+
+def test_status_says_so_until_the_service_takes_builds_again(tmp_path, store, capsys):
+    """What is free is between the watermark and the margin above it that a service in need waits for."""
+    found = os.statvfs(tmp_path)
+    site = small_site(tmp_path / "site", int(found.f_bavail * found.f_frsize / 1.05) >> 20)
+    allocator = NodeAllocator(Pool(), store, None, Pulse(), StillClock(), Room())
+    store.buildsets.add(buildset(build("b1")), None, 1.0)
+    with bootstrap.lock(bootstrap.state_folder(tmp_path)):
+        assert told_by_status(site, tmp_path, capsys) == []
+        allocator.step()
+        capsys.readouterr()  # the log
+        assert "min_free_mib" in str(told_by_status(site, tmp_path, capsys))
+
+
+def test_a_pipe_in_the_place_of_the_lock_is_told_and_holds_nobody_up(tmp_path, store, capsys):
+    os.mkfifo(bootstrap.state_folder(tmp_path).lock)
+    site = small_site(tmp_path / "site", 1)
+    assert root.run(["status", "--site", str(site.folder), "--state-dir", str(tmp_path)]) == 1
+    assert "serve.lock is not a plain file: remove it" in capsys.readouterr().err
