@@ -11,7 +11,7 @@ import click
 from ci.config.references import FILE_VARIABLES
 from ci.config.yaml_marks import MAX_BYTES
 from ci.errors import Finding, SiteError
-from ci.results.skip_list import parse_skip_list
+from ci.skip_lists.parse import parse_skip_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

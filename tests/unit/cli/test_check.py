@@ -43,7 +43,7 @@ def test_json(site, capsys):
     told = json.loads(capsys.readouterr().out)
     assert told["errors"] == [
         {"path": "jobs/zuul.d/more.yaml", "line": 1, "column": 3, "message": "unknown section `jop`",
-         "hint": "did you mean `job`?"}
+         "hint": "did you mean `job`?", "code": ""}
     ]  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ci.results.skip_list import parse_skip_list
+from ci.skip_lists.parse import parse_skip_list
 
 ID = "d3114f03-1a2b-4c3d-8e4f-5a6b7c8d9e0f"
 OTHER = "c3d4e5f6-a7b8-9012-cdef-123456789012"
