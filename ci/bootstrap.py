@@ -12,6 +12,7 @@ from ci.ansible.process import AnsibleRunner
 from ci.ansible.remains import BuildRemains
 from ci.errors import CIError
 from ci.gerrit.adapter import SshGerrit
+from ci.git.file_history import file_history
 from ci.git.sources import GitSources
 from ci.nodes.health import SshProber
 from ci.nodes.static import StaticNodes
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
     from ci.config.settings import GerritSettings
     from ci.config.site import Site
+    from ci.ports import FileHistory
     from ci.web.server import WebServer  # noqa: TC004 - commands need not load a web server
 
 # A command that looks whether a service runs holds the lock for a moment too.
@@ -73,6 +75,11 @@ def existing_state_folder(state_dir: Path) -> Folders:
     if not folders.database.is_file():
         raise CIError(f"no CI has run in {state_dir} yet: start one with powervm-ci serve, or name its --state-dir")
     return folders
+
+
+def site_history(folder: Path) -> FileHistory | None:
+    """Return the history of a site's files; None where the site is in no git repository that has a commit."""
+    return file_history(folder)
 
 
 def is_served(folders: Folders) -> bool:

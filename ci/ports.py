@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ci.model.change import Change
     from ci.model.connection import ConnectionState
     from ci.model.event import Event, Lost, Missed
+    from ci.model.file_history import Commit, Step
     from ci.model.hold import Autohold, Hold
     from ci.model.job import NodeRequest
     from ci.model.node import Condition, Node
@@ -522,4 +523,30 @@ class Views(Protocol):
 
     def task_events(self, build: Build) -> tuple[str, ...]:
         """The tasks of the build's latest attempt, one JSON text each, in order."""
+        ...
+
+
+class FileHistory(Protocol):
+    """The history of the site's own files, in the repository that it is kept in."""
+
+    @property
+    def prefix(self) -> str:
+        """The site's path from the repository's root: "", or with a slash at its end."""
+        ...
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the oldest commits are missing."""
+        ...
+
+    def steps(self, patterns: Sequence[str]) -> tuple[Step, ...]:
+        """The branch's own commits that changed files with such paths (git's `glob`), newest first."""
+        ...
+
+    def merged(self, commit: Commit, patterns: Sequence[str]) -> tuple[Step, ...]:
+        """What a merge brought to the branch, newest first."""
+        ...
+
+    def contents(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield each content that steps name, once, with its name."""
         ...
