@@ -22,11 +22,12 @@ _TEST = re.compile(r"(?a:[A-Za-z_]\w*+(?:\.[\w-]++){2,}+)(?:\[[^\[\]\s]*+\])?+(?
 
 @dataclass(frozen=True, slots=True)
 class KnownTests:
-    """Tests by name and by idempotent ID; names are full and without `[tags]`, and sorted."""
+    """Tests by name and by idempotent ID; names are full and without `[tags]`, and sorted; `listed` has the tags."""
 
     names: tuple[str, ...] = ()
     without_id: tuple[str, ...] = ()
     failed_imports: tuple[str, ...] = ()
+    listed: tuple[str, ...] = field(default=(), repr=False)
     _names_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
     _ids_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
     _holders_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
@@ -46,6 +47,10 @@ class KnownTests:
         """Return the tests that hold an ID elsewhere than in its own tag: stestr leaves them out with it."""
         return self._holders_of.get(identity, ())
 
+    def matching(self, expression: re.Pattern[str]) -> tuple[str, ...]:
+        """Return the tests that stestr would find by an expression: it searches the name with the tags behind it."""
+        return tuple(sorted({without_tags(test) for test in self.listed if expression.search(test)}))
+
     def with_any_of(self, identities: Iterable[str]) -> frozenset[str]:
         """Return the tests that carry any of these IDs."""
         return frozenset(name for identity in identities for name in self.names_of(identity))
@@ -56,12 +61,14 @@ def read_listing(text: str) -> KnownTests:
     tests: dict[str, set[str]] = {}
     holders: dict[str, set[str]] = {}
     failed: set[str] = set()
+    listed: list[str] = []
     for test in _tests(text):
         name = without_tags(test)
         if name.startswith(_FAILED_IMPORT):
             failed.add(name.removeprefix(_FAILED_IMPORT))
             continue
         own = set(_ID_TAG.findall(test))
+        listed.append(test)
         tests.setdefault(name, set()).update(own)
         if test.count("-") != len(own) * _DASHES_OF_ONE_TAG:
             for identity in set(_ID_ANYWHERE.findall(test)) - own:
@@ -74,6 +81,7 @@ def read_listing(text: str) -> KnownTests:
         tuple(sorted(tests)),
         tuple(sorted(name for name, identities in tests.items() if not identities)),
         tuple(sorted(failed)),
+        tuple(listed),
         _sorted(by_id),
         _sorted(tests),
         _sorted(holders),

@@ -21,13 +21,13 @@ class NearestTests:
         self._known = known
         self._comparisons = 0
 
-    def hint(self, names: tuple[str, ...]) -> str:
+    def hint(self, names: tuple[str, ...], advice: str = "remove it") -> str:
         """Return what to do with an entry whose ID no test has, and whose comment gives these names."""
         for name in names:
             if ids := self._known.ids_of(name):
                 return f"{name} has the ID {ids[0]} today"
         near = [found for name in names[:1] for found in self._near(name)]
-        return "remove it" + (f"; near its name: {', '.join(near)}" if near else "")
+        return advice + (f"; near its name: {', '.join(near)}" if near else "")
 
     def _near(self, name: str) -> list[str]:
         container, _, method = name.rpartition(".")
