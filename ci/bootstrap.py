@@ -15,6 +15,7 @@ from ci.gerrit.adapter import SshGerrit
 from ci.git.sources import GitSources
 from ci.nodes.health import SshProber
 from ci.nodes.static import StaticNodes
+from ci.results.report import JsonReports
 from ci.services.build_preparation import BuildPreparation, SiteFiles
 from ci.services.catch_up import CatchUp
 from ci.services.clock import SystemClock
@@ -31,6 +32,7 @@ from ci.services.node_holds import NodeHolds
 from ci.services.pulse import Pulse
 from ci.services.reporter import Reporter
 from ci.services.reporting import Links
+from ci.services.results_intake import ResultsIntake
 from ci.services.room import DiskRoom
 from ci.services.scheduler import Scheduler
 from ci.services.service import Parts, Service
@@ -232,6 +234,7 @@ def build_engine(site: Site, folders: Folders) -> Engine:
         reporter=Reporter(gerrits, store, pulse, clock),
         janitor=Janitor(limits, store, store.views, folders, BuildRemains(), clock),
         mirror_care=MirrorCare(prepared, store, clock),
+        results_intake=ResultsIntake(JsonReports(), store, folders, clock),
         web=web,
         pulse=pulse,
         threads=threads,

@@ -8,12 +8,14 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
+    from datetime import date
     from pathlib import Path
 
     from ci.model.build import Build, BuildOutcome, Buildset, BuildSpec, Fault, PreparedProject, ProcessIdentity, Result
     from ci.model.change import Change
     from ci.model.connection import ConnectionState
     from ci.model.event import Event, Lost, Missed
+    from ci.model.history import DayResults, FailingTest, RanTest, SumResults, Tested
     from ci.model.hold import Autohold, Hold
     from ci.model.job import NodeRequest
     from ci.model.node import Condition, Node
@@ -399,6 +401,46 @@ class Outbox(Protocol):
     def postpone(self, due: DueReview, retry_at: float, note: str, now: float) -> None: ...
 
 
+class TestIntake(Protocol):
+    """Takes what the tests of ended builds did into the history, each build once."""
+
+    def untaken(self, limit: int) -> tuple[BuildView, ...]:
+        """Ended builds that have test results which are not in the history, oldest first."""
+        ...
+
+    def take(self, view: BuildView, tests: Sequence[RanTest], now: float) -> bool:
+        """Count the tests of a build (each is there once) and mark it, in one; False when it was marked already."""
+        ...
+
+
+class TestHistory(Protocol):
+    """What each test did over time; the cost of no question grows with history. Days are UTC."""
+
+    def last_results(self, test: str, limit: int = 20) -> tuple[DayResults, ...]:
+        """The latest days of a test, newest first, by its full name or its idempotent ID (that of several tests)."""
+        ...
+
+    def sums(self, ids: Collection[str], jobs: Collection[str], since: date) -> tuple[SumResults, ...]:
+        """What the tests with these idempotent IDs did in all builds of each of these jobs since a day."""
+        ...
+
+    def tested(self, job: str, since: date) -> Tested:
+        """How much a job has tested since a day."""
+        ...
+
+    def failing_on_changes(self, job: str, since: date, min_changes: int) -> tuple[FailingTest, ...]:
+        """Tests that failed in a job on so many changes since a day, while they also passed; most changes first."""
+        ...
+
+
+class ResultReader(Protocol):
+    """Reads what the tests of a build did, from its published logs: hostile content."""
+
+    def read(self, log_folder: Path) -> tuple[RanTest, ...]:
+        """Each test once, as many as there may be at most; () where there are none, or none that can be read."""
+        ...
+
+
 class Retention(Protocol):
     """Removes what is old from the database, little at a time."""
 
@@ -428,6 +470,14 @@ class Retention(Protocol):
         """Remove old steps of machines, holds and autoholds; returns how many."""
         ...
 
+    def forget_test_days(self, before: date, limit: int) -> int:
+        """Remove what tests did before a day; returns how many figures."""
+        ...
+
+    def forget_tests(self, after: int, limit: int) -> int | None:
+        """Of the next tests after a number, remove those of which nothing is left; as `forget_events` goes on."""
+        ...
+
     def shrink_log(self) -> None:
         """Keep the database's own log small."""
         ...
@@ -453,6 +503,9 @@ class Store(Protocol):
 
     @property
     def outbox(self) -> Outbox: ...
+
+    @property
+    def test_intake(self) -> TestIntake: ...
 
     @property
     def retention(self) -> Retention: ...

@@ -92,9 +92,14 @@ class Layout:
                 jobs.append(frozen.job)
         return JobSelection(() if errors else tuple(jobs), (*why_not, *errors), tuple(errors))
 
+    @property
+    def branches(self) -> tuple[str, ...]:
+        """The branches that the site names, and master."""
+        return tuple(_named_branches(self.jobs, self._projects))
+
     def trial_freeze(self) -> Iterator[tuple[str, JobDefinition]]:
         """Freeze every job of every project on the branches that the site names, and yield what goes wrong."""
-        branches = _named_branches(self.jobs, self._projects)
+        branches = self.branches
         projects = {project.canonical_name: project for project in self.tenant.projects}
         for canonical_name in self._projects:
             for pipeline in self.pipelines:

@@ -36,6 +36,8 @@ class Result(StrEnum):
 
 # The hardware or the CI failed, not the patch: never a vote.
 INFRASTRUCTURE_RESULTS = frozenset({Result.RETRY_LIMIT, Result.NODE_FAILURE, Result.ERROR})
+# The job has run: what its tests did says something about them.
+CONCLUSIVE_RESULTS = frozenset({Result.SUCCESS, Result.FAILURE, Result.TIMED_OUT, Result.POST_FAILURE})
 
 
 class Fault(StrEnum):

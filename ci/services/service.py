@@ -23,6 +23,7 @@ from ci.services.node_health import NodeWatch
 from ci.services.node_holds import NodeHolds
 from ci.services.pulse import Pulse
 from ci.services.reporter import Reporter
+from ci.services.results_intake import ResultsIntake
 from ci.services.scheduler import Scheduler
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Parts:
     reporter: Reporter
     janitor: Janitor
     mirror_care: MirrorCare
+    results_intake: ResultsIntake
     web: Server
     pulse: Pulse
     threads: LoopThreads
@@ -84,6 +86,7 @@ class Service:
             "executor": parts.executor.step,
             "janitor": parts.janitor.step,
             "mirror_care": parts.mirror_care.step,
+            "results_intake": parts.results_intake.step,
             "watcher": _Watcher(parts.store, parts.pulse).step,
         }
         for connection in parts.connections:  # loops of its own for each: one Gerrit that hangs holds up no other

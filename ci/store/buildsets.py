@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ci.errors import StaleStateError
 from ci.model.build import (
+    CONCLUSIVE_RESULTS,
     Build,
     BuildOutcome,
     Buildset,
@@ -159,12 +160,13 @@ class BuildsetTable:
     def end_build(self, build: Build, result: Result, outcome: BuildOutcome | None, reason: str, now: float) -> None:
         tests = outcome.failed_tests if outcome else ()
         counts = outcome.counts if outcome else None
+        tells_of_tests = counts is not None and result in CONCLUSIVE_RESULTS
         with self._database.transaction():
             self._database.move(
                 "end_build", "build", build.id, f"{build.state} -> ended", reason=f"{result} {reason}".strip(),
                 id=build.id, from_state=build.state, result=result, error=reason,
                 failed_tests=f"[{','.join(to_json(test) for test in tests)}]",
-                counts=to_json(counts) if counts else None, now=now,
+                counts=to_json(counts) if counts else None, tests_taken_at=None if tells_of_tests else now, now=now,
             )  # fmt: skip
             self._database.execute("end_leases", holder=build.id)
 

@@ -9,9 +9,11 @@ from ci.model.change import Change
 from ci.model.codec import from_json
 from ci.model.views import BuildView
 from ci.store.buildsets import build_from_row
+from ci.store.tests import day_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
     from ci.store.database import Database
 
@@ -61,6 +63,20 @@ class Retention:
             ids=json.dumps([row["id"] for row in old if row["state"] == "done" and not row["used"]]),
         )
         return removed, old[-1]["id"] if len(old) == limit else None
+
+    def forget_test_days(self, before: date, limit: int) -> int:
+        removed = self._database.execute("remove_test_days", before=day_number(before), limit=limit)
+        if removed:
+            self._database.execute("remove_empty_test_series")
+        return removed
+
+    def forget_tests(self, after: int, limit: int) -> int | None:
+        with self._database.transaction():
+            rows = self._database.rows("tests_after", after=after, limit=limit)
+            unused = [row["id"] for row in rows if not row["used"]]
+            if unused:
+                self._database.execute("remove_tests", ids=json.dumps(unused))
+        return rows[-1]["id"] if len(rows) == limit else None
 
     def shrink_log(self) -> None:
         self._database.shrink_log()

@@ -11,6 +11,7 @@ from ci.store.holds import HoldTable
 from ci.store.nodes import NodeTable
 from ci.store.retention import Retention
 from ci.store.reviews import ReviewTable
+from ci.store.tests import TestTable
 from ci.store.views import Views
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class SqliteStore:
         self.nodes = NodeTable(self._database)
         self.holds = HoldTable(self._database)
         self.outbox = ReviewTable(self._database)
+        self.test_intake = self.test_history = TestTable(self._database)
         self.retention = Retention(self._database)
         self.views = Views(self._database)
 

@@ -86,8 +86,9 @@ update builds set state = 'waiting', attempt = attempt + 1, error = :error, pid 
 where id = :id and state = :from_state
 
 -- name: end_build
+-- `tests_taken_at` null: it has tests to tell of.
 update builds set state = 'ended', result = :result, error = :error, failed_tests = :failed_tests, counts = :counts,
-  ended_at = :now, started_at = coalesce(started_at, :now)
+  ended_at = :now, started_at = coalesce(started_at, :now), tests_taken_at = :tests_taken_at
 where id = :id and state = :from_state
 
 -- name: cancel_build
