@@ -37,6 +37,7 @@ from ci.services.room import DiskRoom
 from ci.services.scheduler import Scheduler
 from ci.services.service import Parts, Service
 from ci.services.single_run import SingleRun
+from ci.services.timers import Timers
 from ci.store.store import SqliteStore
 
 if TYPE_CHECKING:
@@ -234,6 +235,7 @@ def build_engine(site: Site, folders: Folders) -> Engine:
         reporter=Reporter(gerrits, store, pulse, clock),
         janitor=Janitor(limits, store, store.views, folders, BuildRemains(), clock),
         mirror_care=MirrorCare(prepared, store, clock),
+        timers=Timers(site.layout, prepared, store, pulse, clock),
         results_intake=ResultsIntake(JsonReports(), store, folders, clock),
         web=web,
         pulse=pulse,

@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ci.model.build import Build, BuildOutcome, Buildset, BuildSpec, Fault, PreparedProject, ProcessIdentity, Result
-    from ci.model.change import Change
+    from ci.model.change import Branch, Change, Ref
     from ci.model.connection import ConnectionState
     from ci.model.event import Event, Lost, Missed
     from ci.model.history import DayResults, FailingTest, RanTest, SumResults, Tested
     from ci.model.hold import Autohold, Hold
     from ci.model.job import NodeRequest
     from ci.model.node import Condition, Node
+    from ci.model.timer import Timer
     from ci.model.views import (
         BuildView,
         ConnectionView,
@@ -80,16 +81,24 @@ class SourcePreparer(Protocol):
     """Brings the source under test into a folder."""
 
     def prepare(
-        self, change: Change, required_projects: Sequence[str], folder: Path, *, buildset_id: str,
+        self, change: Ref, required_projects: Sequence[str], folder: Path, *, buildset_id: str,
         interrupt: threading.Event | None = None,
     ) -> tuple[PreparedProject, ...]:  # fmt: skip
         """Fetch, merge the change onto the tip of its branch, and lay it out below `folder`.
 
         Each project ends up in `folder/<canonical name>`: a git repository without a work tree whose HEAD is the
-        branch, with the change merged into it. The change's own project comes first. All builds of one buildset get the
-        same commits, also those of a later service. Raises `MergeConflict`; `Unavailable` when the server cannot be
-        reached; `Refused` when it says no for good; `Interrupted` soon after `interrupt` was set.
+        branch, with the change, where there is one, merged into it. The change's own project comes first. All builds of
+        one buildset get the same commits, also those of a later service. Raises `MergeConflict`; `Unavailable` when the
+        server cannot be reached; `Refused` when it says no for good; `Interrupted` soon after `interrupt` was set.
         """
+        ...
+
+
+class BranchSource(Protocol):
+    """Knows the branches of projects."""
+
+    def branch_names(self, connection: str, project: str) -> tuple[str, ...]:
+        """Ask the server; names that cannot be checked out are left out. Raises `Unavailable` or `Refused`."""
         ...
 
 
@@ -190,10 +199,10 @@ class Clock(Protocol):
 class EventLog(Protocol):
     """Events, each committed under its natural key before anything acts on it."""
 
-    def add(self, events: Sequence[Event], now: float, *, outcome: str = "") -> int:
+    def add(self, events: Sequence[Event], now: float, *, outcome: str = "", not_before: float = 0.0) -> int:
         """Keep events, all or none; returns how many were not known already.
 
-        With an `outcome` they are only kept: nothing is to be done any more.
+        With an `outcome` they are only kept: nothing is to be done any more. Otherwise nothing is `not_before`.
         """
         ...
 
@@ -228,6 +237,16 @@ class ConnectionStates(Protocol):
         ...
 
 
+class TimerStates(Protocol):
+    """Up to when each timer has been told of."""
+
+    def told_until(self, timer: Timer) -> float | None:
+        """Due times up to here are events, or were let go; None for a timer that was never seen."""
+        ...
+
+    def tell_until(self, timer: Timer, until: float) -> None: ...
+
+
 class Buildsets(Protocol):
     """Buildsets, their builds and the nodes that these hold.
 
@@ -241,6 +260,10 @@ class Buildsets(Protocol):
     def running(self) -> tuple[Buildset, ...]: ...
 
     def running_of_change(self, connection: str, change_number: int) -> tuple[Buildset, ...]: ...
+
+    def running_of_branch(self, branch: Branch) -> tuple[Buildset, ...]:
+        """What runs for the tip of a branch, without a change."""
+        ...
 
     def end(self, buildset_id: str, result: Result, reason: str, now: float) -> None: ...
 
@@ -491,6 +514,9 @@ class Store(Protocol):
 
     @property
     def connections(self) -> ConnectionStates: ...
+
+    @property
+    def timers(self) -> TimerStates: ...
 
     @property
     def buildsets(self) -> Buildsets: ...

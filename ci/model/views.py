@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ci.model.build import Build
-from ci.model.change import Change
+from ci.model.change import Ref
 from ci.model.node import Node, NodeState
 
 
@@ -25,7 +25,7 @@ class BuildView:
     """A build with the change and the pipeline that it ran for."""
 
     build: Build
-    change: Change
+    change: Ref
     pipeline: str
 
 
@@ -87,7 +87,7 @@ class FailureElsewhere:
     test: str
     build_id: str
     job: str
-    change: Change
+    change: Ref
     ended_at: float
 
 

@@ -22,13 +22,15 @@ from ci.model.build import (
     ResultCounts,
 )
 from ci.model.change import Change
-from ci.model.codec import from_json, to_json
+from ci.model.codec import from_json, ref_from_json, to_json
 from ci.model.job import FrozenJob
 from ci.model.node import Node
+from ci.model.pipeline import Precedence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from ci.model.change import Branch
     from ci.model.job import NodeRequest
     from ci.store.database import Database
 
@@ -52,8 +54,9 @@ class BuildsetTable:
                 pipeline=buildset.pipeline,
                 connection=change.connection,
                 project=change.project,
-                change_number=change.number,
-                patchset=change.patchset,
+                branch=change.branch,
+                change_number=change.number if isinstance(change, Change) else None,
+                patchset=change.patchset if isinstance(change, Change) else None,
                 change=to_json(change),
                 now=now,
             )
@@ -65,6 +68,7 @@ class BuildsetTable:
                     buildset_id=buildset.id,
                     job_name=build.job.name,
                     job=to_json(build.job),
+                    precedence=build.precedence,
                     now=now,
                 )
                 self._database.tell_step(now, "build", build.id, "-> waiting")
@@ -78,6 +82,12 @@ class BuildsetTable:
 
     def running_of_change(self, connection: str, change_number: int) -> tuple[Buildset, ...]:
         rows = self._database.rows("running_buildsets_of_change", connection=connection, change_number=change_number)
+        return tuple(self._buildset(row) for row in rows)
+
+    def running_of_branch(self, branch: Branch) -> tuple[Buildset, ...]:
+        rows = self._database.rows(
+            "running_buildsets_of_branch", connection=branch.connection, project=branch.project, branch=branch.branch
+        )
         return tuple(self._buildset(row) for row in rows)
 
     def end(self, buildset_id: str, result: Result, reason: str, now: float) -> None:
@@ -189,7 +199,7 @@ class BuildsetTable:
         return Buildset(
             id=row["id"],
             pipeline=row["pipeline"],
-            change=from_json(Change, row["change"]),
+            change=ref_from_json(row["change"]),
             state=BuildsetState(row["state"]),
             builds=tuple(build_from_row(build) for build in builds),
             result=Result(row["result"]) if row["result"] else None,
@@ -221,6 +231,7 @@ def build_from_row(row: Mapping[str, Any]) -> Build:
         retry_at=row["retry_at"],
         machines=tuple(_listed(row["machines"])),
         logs_removed_at=row["logs_removed_at"],
+        precedence=Precedence(row["precedence"]),
     )
 
 

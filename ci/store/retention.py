@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from ci.model.change import Change
-from ci.model.codec import from_json
+from ci.model.codec import ref_from_json
 from ci.model.views import BuildView
 from ci.store.buildsets import build_from_row
 from ci.store.tests import day_number
@@ -29,7 +28,7 @@ class Retention:
     def builds_with_old_logs(self, ended_before: float, limit: int) -> tuple[BuildView, ...]:
         rows = self._database.rows("builds_with_old_logs", before=ended_before, limit=limit)
         return tuple(
-            BuildView(build_from_row(row), from_json(Change, str(row["change"])), str(row["pipeline"])) for row in rows
+            BuildView(build_from_row(row), ref_from_json(str(row["change"])), str(row["pipeline"])) for row in rows
         )
 
     def logs_are_removed(self, build_ids: Sequence[str], now: float) -> None:

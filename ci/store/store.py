@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ci.store.buildsets import BuildsetTable
 from ci.store.database import Database
-from ci.store.events import ConnectionTable, EventTable
+from ci.store.events import ConnectionTable, EventTable, TimerTable
 from ci.store.holds import HoldTable
 from ci.store.nodes import NodeTable
 from ci.store.retention import Retention
@@ -26,6 +26,7 @@ class SqliteStore:
         self._database = Database(path)
         self.events = EventTable(self._database)
         self.connections = ConnectionTable(self._database)
+        self.timers = TimerTable(self._database)
         self.buildsets = BuildsetTable(self._database)
         self.nodes = NodeTable(self._database)
         self.holds = HoldTable(self._database)

@@ -6,8 +6,7 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ci.model.change import Change
-from ci.model.codec import from_json
+from ci.model.codec import ref_from_json
 from ci.model.history import DayResults, FailingTest, SumResults, Tested, Verdict
 from ci.model.views import BuildView
 from ci.observability import get_logger
@@ -40,7 +39,7 @@ class TestTable:
     def untaken(self, limit: int) -> tuple[BuildView, ...]:
         rows = self._database.rows("builds_untaken", limit=limit)
         return tuple(
-            BuildView(build_from_row(row), from_json(Change, str(row["change"])), str(row["pipeline"])) for row in rows
+            BuildView(build_from_row(row), ref_from_json(str(row["change"])), str(row["pipeline"])) for row in rows
         )
 
     def take(self, view: BuildView, tests: Sequence[RanTest], now: float) -> bool:

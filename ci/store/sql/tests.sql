@@ -60,11 +60,11 @@ where tests.name = :name and tests.idempotent_id = :idempotent_id group by branc
 
 -- name: tested
 -- Builds of a job that ran tests since, and the changes that they were for, by branch.
-select buildsets.change ->> 'branch' as branch, count(*) as builds,
+select buildsets.branch, count(*) as builds,
   count(distinct buildsets.connection || ' ' || change_number) as changes
 from builds join buildsets on buildsets.id = buildset_id
 where builds.job_name = :job and builds.created_at >= :since and builds.counts is not null
-group by branch
+group by buildsets.branch
 
 -- name: tests_failing_on_changes
 -- Of the builds of a job that have failed tests, those that list all of them: a patch that breaks more is no evidence.
