@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ci.model.change import Branch, Change, Ref
     from ci.model.connection import ConnectionState
     from ci.model.event import Event, Lost, Missed
-    from ci.model.history import DayResults, FailingTest, RanTest, SumResults, Tested
+    from ci.model.history import Amount, DayResults, FailingTest, RanTest, SumResults
     from ci.model.hold import Autohold, Hold
     from ci.model.job import NodeRequest
     from ci.model.node import Condition, Node
@@ -447,7 +447,7 @@ class TestHistory(Protocol):
         """What the tests with these idempotent IDs did in all builds of each of these jobs since a day."""
         ...
 
-    def tested(self, job: str, since: date) -> Tested:
+    def tested(self, job: str, since: date) -> Amount:
         """How much a job has tested since a day."""
         ...
 

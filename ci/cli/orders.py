@@ -60,7 +60,7 @@ def find_change(site: Site, connection: str | None, change_name: tuple[int, int 
 
 @click.command()
 @change_options
-@click.option("--pipeline", help="Only in this pipeline (default: all that know the project).")
+@click.option("--pipeline", help="In this pipeline (default: those that new patch sets start).")
 @click.pass_obj
 def enqueue(
     invocation: Invocation, change_name: tuple[int, int | None], connection: str | None, pipeline: str | None
@@ -117,7 +117,7 @@ def _order(
 
 def _expect_jobs(site: Site, change: Change, pipeline: str | None) -> None:
     """Raise when an enqueue would start nothing."""
-    names = [pipeline] if pipeline else list(site.layout.pipelines)
+    names = [pipeline] if pipeline else [one.name for one in site.layout.pipelines.values() if one.hears_patchsets]
     selections = [site.layout.select_jobs(name, change) for name in names]
     if not any(selection.jobs for selection in selections):
         reasons = [reason for s in selections for reason in (*s.why_not, *s.errors)]

@@ -179,11 +179,15 @@ def _told(found: Sequence[Found], question: Question) -> Iterator[str]:
 def _block(test: FailingTest) -> Iterator[str]:
     """Yield a test as a block of a skip list; one without an ID cannot be in one and stays a comment."""
     builds = ", ".join(build[:10] for build in test.builds)
-    yield (
-        f"# reason: fails at random: on {test.failed_changes} of {test.changes} changes, in {test.failed} of"
-        f" {test.failed + test.passed} builds ({test.failure_rate:.1%}), last {test.last_day} ({builds})"
+    figures = (
+        f"on {test.failed_changes} of {test.changes} changes, in {test.failed} of {test.failed + test.passed} builds"
+        f" ({test.failure_rate:.1%}), last {test.last_day} ({builds})"
     )
-    yield f"{test.idempotent_id or '# no ID:'}  # {printable(test.test)}"
+    if test.idempotent_id:
+        yield f"# reason: fails at random: {figures}"
+        yield f"{test.idempotent_id}  # {printable(test.test)}"
+    else:
+        yield f"# without an ID, so no list can skip it: {printable(test.test)}: fails at random: {figures}"
     yield ""
 
 

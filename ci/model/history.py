@@ -57,7 +57,7 @@ class SumResults:
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class Amount:
     """In how many builds, and of how many changes, a job has run tests."""
 
     builds: int

@@ -120,6 +120,11 @@ class Pipeline:
     description: str = ""
 
     @property
+    def hears_patchsets(self) -> bool:
+        """Whether a new patch set may start it: what an order is for that names no pipeline."""
+        return any(EventType.PATCHSET_CREATED in trigger.events for trigger in self.triggers)
+
+    @property
     def connections(self) -> frozenset[str]:
         """The connections whose events this pipeline hears."""
         return frozenset(trigger.connection for trigger in self.triggers)

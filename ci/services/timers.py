@@ -67,19 +67,19 @@ class Timers:
         if told_until is None:
             self._store.timers.tell_until(timer, now)
         elif (due := cron.last_in(max(told_until, now - MISSED_SECONDS), now)) is not None:
-            self._go_off(schedule, due)
+            try:
+                self._go_off(schedule, due)
+            except CIError as error:
+                LOOP_FAILURES.labels("timers").inc()
+                self._log.warning("to be tried again", action="timer.postponed", pipeline=timer.pipeline,
+                                  project=timer.project, error=str(error))  # fmt: skip
+                return
         following = cron.next_after(now)
         schedule.next_at = math.inf if following is None else following
 
     def _go_off(self, schedule: _Schedule, due: float) -> None:
         timer = schedule.timer
-        try:
-            branches = list(self._branches(timer))
-        except CIError as error:
-            LOOP_FAILURES.labels("timers").inc()
-            self._log.warning("to be tried again", action="timer.postponed", pipeline=timer.pipeline,
-                              project=timer.project, error=str(error))  # fmt: skip
-            raise
+        branches = list(self._branches(timer))
         now = self._clock.now()
         with self._store.transaction():
             for branch in branches:

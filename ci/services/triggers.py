@@ -59,7 +59,8 @@ def _judge_without_triggers(pipeline: Pipeline, event: Event, change: Ref | None
     if change is None:
         return Judgement(starts=False, reasons=(f"{pipeline.name}: {event.type_name} is about no change",))
     if event.type in _ORDERS:
-        ordered = event.type is EventType.ENQUEUE and event.pipeline in {None, pipeline.name}
+        wanted = pipeline.hears_patchsets if event.pipeline is None else event.pipeline == pipeline.name
+        ordered = event.type is EventType.ENQUEUE and wanted
         return Judgement(ordered, ("enqueued by an operator",) if ordered else ())
     ours = event.type is EventType.TIMER and event.pipeline == pipeline.name
     return Judgement(ours, (f"the time of {pipeline.name}" if ours else f"{pipeline.name}: not its time",))

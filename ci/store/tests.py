@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ci.model.codec import ref_from_json
-from ci.model.history import DayResults, FailingTest, SumResults, Tested, Verdict
+from ci.model.history import Amount, DayResults, FailingTest, SumResults, Verdict
 from ci.model.views import BuildView
 from ci.observability import get_logger
 from ci.store.buildsets import build_from_row
@@ -86,9 +86,9 @@ class TestTable:
             for row in rows
         )  # fmt: skip
 
-    def tested(self, job: str, since: date) -> Tested:
+    def tested(self, job: str, since: date) -> Amount:
         rows = self._database.rows("tested", job=job, since=_seconds(since))
-        return Tested(sum(row["builds"] for row in rows), sum(row["changes"] for row in rows))
+        return Amount(sum(row["builds"] for row in rows), sum(row["changes"] for row in rows))
 
     def failing_on_changes(self, job: str, since: date, min_changes: int) -> tuple[FailingTest, ...]:
         seconds = _seconds(since)
