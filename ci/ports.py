@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ci.model.build import Build, BuildOutcome, Buildset, BuildSpec, Fault, PreparedProject, ProcessIdentity, Result
-    from ci.model.change import Branch, Change, Ref
+    from ci.model.change import Change, Ref
     from ci.model.connection import ConnectionState
     from ci.model.event import Event, Lost, Missed
     from ci.model.history import Amount, DayResults, FailingTest, RanTest, SumResults
@@ -259,10 +259,8 @@ class Buildsets(Protocol):
 
     def running(self) -> tuple[Buildset, ...]: ...
 
-    def running_of_change(self, connection: str, change_number: int) -> tuple[Buildset, ...]: ...
-
-    def running_of_branch(self, branch: Branch) -> tuple[Buildset, ...]:
-        """What runs for the tip of a branch, without a change."""
+    def running_of(self, about: Ref) -> tuple[Buildset, ...]:
+        """What runs for a change, any patch set of it, or for the tip of a branch."""
         ...
 
     def end(self, buildset_id: str, result: Result, reason: str, now: float) -> None: ...

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ci.errors import LINK_FAILURES, Refused, StaleStateError, printable
 from ci.model.build import Build, BuildOutcome, Buildset, BuildsetState, BuildState, Result
-from ci.model.change import Branch, Change
+from ci.model.change import Change
 from ci.model.event import EventType
 from ci.model.policy import SHIPPED_INFRA_POLICY, InfraPolicy
 from ci.observability import BUILDS, LOOP_FAILURES, get_logger
@@ -190,7 +190,7 @@ class Scheduler:
     def _apply(self, event_id: int, event: Event, change: Ref) -> None:
         now = self._clock.now()
         with self._store.transaction():
-            state = decisions.State(self._layout, self._own_users, self._running_of(change))
+            state = decisions.State(self._layout, self._own_users, self._store.buildsets.running_of(change))
             decision = decisions.decide(state, event, change, now)
             for action in decision.actions:
                 if isinstance(action, decisions.CancelBuildset):
@@ -200,11 +200,6 @@ class Scheduler:
             self._store.events.end(event_id, str(decision))
         self._log.info("event", action="event.done", type=event.type_name, change=change.name, outcome=str(decision))
         self._pulse.beat()
-
-    def _running_of(self, change: Ref) -> tuple[Buildset, ...]:
-        if isinstance(change, Branch):
-            return self._store.buildsets.running_of_branch(change)
-        return self._store.buildsets.running_of_change(change.connection, change.number)
 
     def _start(self, action: decisions.StartBuildset, event_id: int, now: float) -> None:
         buildset_id = uuid.uuid4().hex

@@ -30,7 +30,7 @@ from ci.model.pipeline import Precedence
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ci.model.change import Branch
+    from ci.model.change import Ref
     from ci.model.job import NodeRequest
     from ci.store.database import Database
 
@@ -80,14 +80,15 @@ class BuildsetTable:
     def running(self) -> tuple[Buildset, ...]:
         return tuple(self._buildset(row) for row in self._database.rows("running_buildsets"))
 
-    def running_of_change(self, connection: str, change_number: int) -> tuple[Buildset, ...]:
-        rows = self._database.rows("running_buildsets_of_change", connection=connection, change_number=change_number)
-        return tuple(self._buildset(row) for row in rows)
-
-    def running_of_branch(self, branch: Branch) -> tuple[Buildset, ...]:
-        rows = self._database.rows(
-            "running_buildsets_of_branch", connection=branch.connection, project=branch.project, branch=branch.branch
-        )
+    def running_of(self, about: Ref) -> tuple[Buildset, ...]:
+        if isinstance(about, Change):
+            rows = self._database.rows(
+                "running_buildsets_of_change", connection=about.connection, change_number=about.number
+            )
+        else:
+            rows = self._database.rows(
+                "running_buildsets_of_branch", connection=about.connection, project=about.project, branch=about.branch
+            )
         return tuple(self._buildset(row) for row in rows)
 
     def end(self, buildset_id: str, result: Result, reason: str, now: float) -> None:
