@@ -16,6 +16,7 @@ from ci.git.file_history import file_history
 from ci.git.sources import GitSources
 from ci.nodes.health import SshProber
 from ci.nodes.static import StaticNodes
+from ci.results.report import JsonReports
 from ci.services.build_preparation import BuildPreparation, SiteFiles
 from ci.services.catch_up import CatchUp
 from ci.services.clock import SystemClock
@@ -32,10 +33,12 @@ from ci.services.node_holds import NodeHolds
 from ci.services.pulse import Pulse
 from ci.services.reporter import Reporter
 from ci.services.reporting import Links
+from ci.services.results_intake import ResultsIntake
 from ci.services.room import DiskRoom
 from ci.services.scheduler import Scheduler
 from ci.services.service import Parts, Service
 from ci.services.single_run import SingleRun
+from ci.services.timers import Timers
 from ci.store.store import SqliteStore
 
 if TYPE_CHECKING:
@@ -239,6 +242,8 @@ def build_engine(site: Site, folders: Folders) -> Engine:
         reporter=Reporter(gerrits, store, pulse, clock),
         janitor=Janitor(limits, store, store.views, folders, BuildRemains(), clock),
         mirror_care=MirrorCare(prepared, store, clock),
+        timers=Timers(site.layout, prepared, store, pulse, clock),
+        results_intake=ResultsIntake(JsonReports(), store, folders, clock),
         web=web,
         pulse=pulse,
         threads=threads,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ci.config.freeze import Draft
     from ci.config.language import Language
     from ci.config.tenant import Tenant, TenantProject
-    from ci.model.change import Change
+    from ci.model.change import Ref
     from ci.model.pipeline import Pipeline
 
 
@@ -61,8 +61,8 @@ class Layout:
         self._templates = language.templates
         self._projects = _by_project(language.projects, tenant)
 
-    def select_jobs(self, pipeline: str, change: Change) -> JobSelection:
-        """Return the jobs that a change gets in a pipeline.
+    def select_jobs(self, pipeline: str, change: Ref) -> JobSelection:
+        """Return the jobs that a change, or a branch, gets in a pipeline.
 
         Files that are not known call for every job, as a change without files does: better a run too many.
         """
@@ -97,6 +97,18 @@ class Layout:
     def branches(self) -> tuple[str, ...]:
         """The branches that the site names, and master."""
         return tuple(_named_branches(self.jobs, self._projects))
+
+    def projects_in(self, pipeline: str) -> tuple[TenantProject, ...]:
+        """Return the projects that have jobs in a pipeline on some branch."""
+        return tuple(
+            project
+            for project in self.tenant.projects
+            if any(self._names(section, pipeline) for section in self._projects.get(project.canonical_name, ()))
+        )
+
+    def _names(self, section: ProjectDefinition, pipeline: str) -> bool:
+        templates = (template for name in section.templates for template in self._templates.get(name, ()))
+        return any(pipeline in one.pipelines for one in (section, *templates))
 
     def trial_freeze(self) -> Iterator[tuple[str, JobDefinition]]:
         """Freeze every job of every project on the branches that the site names, and yield what goes wrong."""
@@ -166,7 +178,7 @@ class Layout:
         return frozen if lines else f"the project's pipeline does not list it for the branch {branch}"
 
 
-def _not_wanted(frozen: Draft | str, change: Change) -> str | None:
+def _not_wanted(frozen: Draft | str, change: Ref) -> str | None:
     return frozen if isinstance(frozen, str) else frozen.skipped_by_files(change.files)
 
 

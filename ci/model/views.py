@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from ci.model.build import Build
-from ci.model.change import Change
+from ci.model.change import Ref
 from ci.model.file_history import Commit
 from ci.model.node import Node, NodeState
 
@@ -27,7 +27,7 @@ class BuildView:
     """A build with the change and the pipeline that it ran for."""
 
     build: Build
-    change: Change
+    change: Ref
     pipeline: str
 
 
@@ -89,7 +89,7 @@ class FailureElsewhere:
     test: str
     build_id: str
     job: str
-    change: Change
+    change: Ref
     ended_at: float
 
 
