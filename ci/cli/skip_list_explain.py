@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from ci.cli.known_tests import known_tests, tempest_option, tests_option
+from ci.cli.site_skip_lists import JobSelection, SiteSkipLists, load_skip_lists
 from ci.cli.tables import utc
 from ci.errors import CIError, printable
+from ci.model.history import DayResults
+from ci.skip_lists.explain import Mention, Subject, mentions, subjects
+from ci.skip_lists.history import ListHistory, Presence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator
 
     from ci.cli.root import Invocation
-    from ci.cli.site_skip_lists import JobSelection, SiteSkipLists
     from ci.model.file_history import Commit
-    from ci.skip_lists.explain import Mention, Subject
-    from ci.skip_lists.history import Presence
+    from ci.ports import TestHistory
 
 MOST_SUBJECTS = 20
+MOST_DAYS = 10
 SHORT_COMMIT = 10
+_OTHER_KEYS = ("bug", "owner", "until", "expires")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """All that is known of a test; `presences` is None where there is no history, `results` where none are kept."""
+
+    subject: Subject
+    site: SiteSkipLists
+    entries: Sequence[Mention]
+    presences: Mapping[str, Presence] | None
+    results: Sequence[DayResults] | None
 
 
 @click.command()
@@ -32,26 +50,42 @@ SHORT_COMMIT = 10
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.pass_obj
 def explain(invocation: Invocation, test: str, as_json: bool, tests: IO[bytes] | None, tempest: str | None) -> int:
-    """Say which lists of the site leave out a test, why, since when and until when, and which jobs run it.
+    """Say which lists leave out a test, why, since when and until when, which jobs run it, and what it did lately.
 
     NAME may be a full name or a part that only one test has; exit status 1 when it is that of none, or of several.
     """
-    from ci.cli.site_skip_lists import load_skip_lists  # noqa: PLC0415
-    from ci.skip_lists.explain import mentions, subjects  # noqa: PLC0415
-
     site = load_skip_lists(invocation)
-    found = subjects(test, site.lists.values(), known_tests(tests, tempest)[1])
+    history = _test_history(invocation, site)
+    found = subjects(test, site.lists.values(), known_tests(tests, tempest)[1]) or _with_results(test, history)
     if len(found) != 1:
         return _not_one(test, found, as_json=as_json)
     subject = found[0]
     entries = mentions(subject.identity, site.lists.values()) if subject.identity else ()
     presences = _presences(invocation, site, subject, entries)
+    results = history.last_results(subject.identity or subject.names[0], MOST_DAYS) if history else None
+    answer = Answer(subject, site, entries, presences, results)
     if as_json:
-        click.echo(json.dumps(_as_record(subject, site, entries, presences)))
+        click.echo(json.dumps(_as_record(answer)))
     else:
-        for line in _told(subject, site, entries, presences):
-            click.echo(printable(line) if line else "")
+        for line in _told(answer):
+            click.echo(printable(line))
     return 0
+
+
+def _test_history(invocation: Invocation, site: SiteSkipLists) -> TestHistory | None:
+    from ci import bootstrap  # noqa: PLC0415 - slow to import
+
+    state_dir = site.site.settings.state_dir if site.site else invocation.state_dir
+    try:
+        return bootstrap.open_store(bootstrap.existing_state_folder(state_dir)).test_history if state_dir else None
+    except CIError:
+        return None  # no CI has run yet, and lists can be explained all the same
+
+
+def _with_results(name: str, history: TestHistory | None) -> tuple[Subject, ...]:
+    """Return a test that no list names and that has run."""
+    results = history.last_results(name, 1) if history else ()
+    return tuple(Subject(one.idempotent_id, (one.test,)) for one in results)
 
 
 def _not_one(text: str, found: Sequence[Subject], *, as_json: bool) -> int:
@@ -74,43 +108,58 @@ def _presences(
 ) -> dict[str, Presence] | None:
     """Return since when each list has the ID; None where there is no history."""
     from ci import bootstrap  # noqa: PLC0415 - slow to import
-    from ci.skip_lists.history import ListHistory  # noqa: PLC0415
 
     try:
         history = bootstrap.site_history(invocation.site)
-        if history is None or not entries:
-            return None if history is None else {}
+        if history is None:
+            return None
         if history.is_cut:
             click.echo("warning: a shallow clone: older commits are missing (git fetch --unshallow)", err=True)
         return ListHistory(history, site.lists).presences(subject.identity, {entry.path for entry in entries})
     except CIError as error:
-        click.echo(f"warning: {error}", err=True)
+        click.echo(f"warning: {printable(str(error))}", err=True)
         return None
 
 
-def _told(
-    subject: Subject, site: SiteSkipLists, entries: Sequence[Mention], presences: Mapping[str, Presence] | None
-) -> Iterator[str]:
-    yield subject.identity or "no ID"
-    yield from (f"  {name}" for name in subject.names)
+def _told(answer: Answer) -> Iterator[str]:
+    yield answer.subject.identity or "no ID"
+    yield from (f"  {name}" for name in answer.subject.names)
     yield ""
-    for entry in entries:
+    for entry in answer.entries:
         yield f"{entry.path}:{entry.line}"
         yield f"  reason: {entry.head.get('reason') or 'none is said'}"
-        yield from (f"  {key}: {entry.head[key]}{_past(key, entry.head[key])}" for key in _KEYS if key in entry.head)
-        yield from _since(entry, presences)
+        yield from (
+            f"  {key}: {entry.head[key]}{_past(key, entry.head[key])}" for key in _OTHER_KEYS if key in entry.head
+        )
+        yield from _since(entry, answer.presences)
         yield ""
-    if not entries:
+    if not answer.entries:
         yield "No list of the site has it."
         yield ""
-    for job in site.jobs:
-        skip = job.selection.skip(subject.identity, subject.names)
-        where = f" on {', '.join(job.branches)}" if job.branches else ""
-        place = f" ({skip.path}:{skip.line})" if skip and skip.path else f": {skip.reason}" if skip else ""
-        yield f"{job.job}{where} {'leaves it out' if skip else 'runs it'}{place}"
+    yield from (_job(job, answer.subject) for job in answer.site.jobs)
+    yield ""
+    yield from _results(answer.results)
 
 
-_KEYS = ("bug", "owner", "until", "expires")
+def _job(job: JobSelection, subject: Subject) -> str:
+    skip = job.selection.skip(subject.identity, subject.names)
+    where = f" on {', '.join(job.branches)}" if job.branches else ""
+    if skip is None:
+        return f"{job.job}{where} runs it"
+    why = f" ({skip.path}:{skip.line})" if skip.path else f": {skip.reason}"
+    return f"{job.job}{where} leaves it out{why}"
+
+
+def _results(results: Sequence[DayResults] | None) -> Iterator[str]:
+    if not results:
+        yield "No results yet."
+        return
+    yield "Last results, by day (UTC):"
+    several = len({one.test for one in results}) > 1
+    for one in results:
+        counts = f"{one.passed} passed, {one.failed} failed, {one.skipped} skipped"
+        name = f" {one.test}" if several else ""
+        yield f"  {one.day} {one.job} on {one.branch}: {counts} (last build {one.last_build}){name}"
 
 
 def _past(key: str, value: str) -> str:
@@ -133,14 +182,14 @@ def _commit(commit: Commit) -> str:
     return f"{utc(commit.authored_at)} {commit.id[:SHORT_COMMIT]} {commit.subject}"
 
 
-def _as_record(
-    subject: Subject, site: SiteSkipLists, entries: Sequence[Mention], presences: Mapping[str, Presence] | None
-) -> dict[str, Any]:
+def _as_record(answer: Answer) -> dict[str, Any]:
+    presences, jobs = answer.presences or {}, answer.site.jobs
     return {
-        "id": subject.identity,
-        "names": subject.names,
-        "lists": [_entry_record(entry, site.jobs, (presences or {}).get(entry.path)) for entry in entries],
-        "jobs": [_job_record(job, subject) for job in site.jobs],
+        "id": answer.subject.identity,
+        "names": answer.subject.names,
+        "lists": [_entry_record(entry, jobs, presences.get(entry.path)) for entry in answer.entries],
+        "jobs": [_job_record(job, answer.subject) for job in jobs],
+        "results": [dataclasses.asdict(one) | {"day": one.day.isoformat()} for one in answer.results or ()],
     }
 
 
@@ -149,7 +198,7 @@ def _entry_record(entry: Mention, jobs: Sequence[JobSelection], presence: Presen
         "path": entry.path,
         "line": entry.line,
         "block": entry.block_line,
-        **{key: entry.head.get(key, "") for key in ("reason", *_KEYS)},
+        **{key: entry.head.get(key, "") for key in ("reason", *_OTHER_KEYS)},
         "jobs": list(dict.fromkeys(job.job for job in jobs if entry.path in job.lists.paths)),
         "since": _commit_record(presence.since) if presence else None,
         "first": _commit_record(presence.first) if presence else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ci.config.freeze import FreezeError, collect, draft
-from ci.model.change import Change
+from ci.model.change import Branch
 
 if TYPE_CHECKING:
     from ci.config.layout import Layout
@@ -19,8 +19,8 @@ def job_variables(layout: Layout, branch: str) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for project in layout.tenant.projects:
         for pipeline in layout.pipelines:
-            change = Change(project.connection, project.name, branch, 0, 0, "", "")
-            for job in layout.select_jobs(pipeline, change).jobs:
+            about = Branch(project.connection, project.name, branch)
+            for job in layout.select_jobs(pipeline, about).jobs:
                 found.setdefault(job.name, job.variables)
     for name in layout.jobs:
         if name not in found and (definitions := collect(layout.jobs, name, branch, layout.tenant.default_parent)):
