@@ -12,7 +12,7 @@ import click
 
 from ci.config.site import CONFIG_NAME
 from ci.errors import CIError, Finding, SiteError, UsageError, printable
-from ci.skip_lists.check import ListCheck, tests_warnings
+from ci.skip_lists.check import ListCheck, listing_warnings
 from ci.skip_lists.known_tests import KnownTests, read_listing
 from ci.skip_lists.review import Review, files_given, files_of_site
 from ci.skip_lists.site_lists import SiteLists, site_lists
@@ -62,7 +62,7 @@ def check(
     source, known = _known_tests(tests, tempest)
     list_check = ListCheck(datetime.now(UTC).date(), known)
     reviewed = Review(invocation.site, site, list_check, known, repairs).run(chosen)
-    told = _Told(reviewed, list(tests_warnings(source, known)) if known else [])
+    told = _Told(reviewed, list(listing_warnings(source, known)) if known else [])
     together = list_check.counts("", [one.checked for one in reviewed])
     jobs = () if files else tuple(_jobs(list_check, site, [one.checked for one in reviewed]))
     if as_json:
@@ -94,9 +94,9 @@ def _known_tests(tests: IO[bytes] | None, tempest: str | None) -> tuple[str, Kno
     """Return the tests that there are and what says so; None where that was not asked for."""
     if tests is not None:
         content = tests.read(MAX_LISTING_BYTES + 1)
+        source, text = str(getattr(tests, "name", "<stdin>")), content.decode(errors="replace")
         if len(content) > MAX_LISTING_BYTES:
-            raise CIError(f"{tests.name}: is larger than {MAX_LISTING_BYTES} bytes: give the output of `stestr list`")
-        source, text = tests.name, content.decode(errors="replace")
+            raise CIError(f"{source}: is larger than {MAX_LISTING_BYTES} bytes: give the output of `stestr list`")
     elif tempest is not None:
         program = find_tempest(tempest)
         click.echo(f"asking {program} for its tests ...", err=True)

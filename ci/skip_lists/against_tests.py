@@ -17,7 +17,7 @@ _FIX = "`powervm-ci skip-list check --fix` writes the names"
 _SHOWN = 3
 
 
-class TestsCheck:
+class AgainstTests:
     """Compares lists with one set of tests."""
 
     def __init__(self, known: KnownTests) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ci.errors import Finding
-from ci.skip_lists.against_tests import TestsCheck
+from ci.skip_lists.against_tests import AgainstTests
 from ci.skip_lists.head import expiry
 from ci.skip_lists.model import SkipList
 from ci.skip_lists.parse import parse_skip_list
@@ -55,7 +55,7 @@ class ListCheck:
     def __init__(self, today: date, known: KnownTests | None = None) -> None:
         self._today = today
         self._known = known
-        self._tests = TestsCheck(known) if known is not None else None
+        self._tests = AgainstTests(known) if known is not None else None
 
     def check(self, path: str, content: bytes, *, is_include: bool) -> CheckedList:
         """Read a list and look at each of its lines."""
@@ -106,7 +106,7 @@ def across_lists(lists: Mapping[str, CheckedList], compositions: Sequence[Compos
                     yield Finding(skip_list.path, entry.line, 1, message, "keep one", "duplicate-across-lists")
 
 
-def tests_warnings(source: str, known: KnownTests) -> Iterator[Finding]:
+def listing_warnings(source: str, known: KnownTests) -> Iterator[Finding]:
     """Yield what is worth knowing of the tests themselves."""
     if known.without_id:
         message = f"{len(known.without_id)} of {len(known)} tests have no ID, so that no list can name them"

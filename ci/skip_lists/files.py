@@ -17,11 +17,16 @@ def read_list(path: Path, name: str) -> bytes | Finding:
     """Return a list's bytes, or what keeps it from being read; never waits for a pipe or a device."""
     try:
         # a pipe that nobody writes to would hold up a plain open for ever
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                hint = "name the lists in it" if path.is_dir() else "name a list"
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode):
+                hint = "name the lists in it" if stat.S_ISDIR(mode) else "name a list"
                 return Finding(name, 0, 0, "is not a file", hint, "not-a-file")
-            content = file.read(MAX_LIST_BYTES + 1)
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                content = file.read(MAX_LIST_BYTES + 1)
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         return Finding(name, 0, 0, f"cannot be read: {reason}", "name a list that is there", "unreadable")

@@ -47,7 +47,12 @@ def fix(skip_list: SkipList, known: KnownTests | None = None) -> Fixed:
         content = _repaired(line, entry, known)
         lines.append(replace(line, content=content))
         changes.extend(_told(skip_list, number, line.content, content))
-    return Fixed(render(replace(skip_list, lines=tuple(lines))), tuple(changes))
+    returns = [number for number, line in enumerate(skip_list.lines, 1) if line.content.endswith((b"\r\n", b"\r"))]
+    if returns:
+        changes.append(
+            _change(skip_list, returns[0], "carriage-return", f"carriage returns at {len(returns)} line ends are gone")
+        )
+    return Fixed(render(replace(skip_list, lines=tuple(lines))), tuple(sorted(changes)))
 
 
 def _repaired(line: Line, entry: Entry | None, known: KnownTests | None) -> bytes:
@@ -87,8 +92,6 @@ def _told(skip_list: SkipList, number: int, old: bytes, new: bytes) -> Iterator[
     before, after = old.decode().rstrip("\r\n"), new.decode().rstrip("\n")
     if before != after:
         yield _change(skip_list, number, "entry", f"now `{after}`, was `{before}`")
-    elif old.endswith((b"\r\n", b"\r")):
-        yield _change(skip_list, number, "carriage-return", "the carriage return is gone")
     elif not old.endswith(b"\n"):
         yield _change(skip_list, number, "no-final-newline", "the last line ends now")
 

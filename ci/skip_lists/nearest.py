@@ -33,11 +33,11 @@ class NearestTests:
         container, _, method = name.rpartition(".")
         if same := self._by_method.get(method):
             return sorted(same, key=lambda other: (-_shared(container, other), other))[:_SHOWN]
-        siblings = self._by_class.get(container.rpartition(".")[2], ())
+        siblings = {other.rpartition(".")[2]: other for other in self._by_class.get(container.rpartition(".")[2], ())}
         if not siblings or self._comparisons >= _MOST_COMPARISONS:
             return []
         self._comparisons += 1
-        return difflib.get_close_matches(name, siblings, n=_SHOWN, cutoff=0.6)
+        return [siblings[near] for near in difflib.get_close_matches(method, siblings, n=_SHOWN, cutoff=0.6)]
 
     @cached_property
     def _by_method(self) -> dict[str, list[str]]:
