@@ -14,9 +14,11 @@ from ci.ansible.process import AnsibleRunner
 from ci.ansible.remains import BuildRemains
 from ci.errors import CIError
 from ci.gerrit.adapter import SshGerrit
+from ci.git.file_history import file_history
 from ci.git.sources import GitSources
 from ci.nodes.health import SshProber
 from ci.nodes.static import StaticNodes
+from ci.results.report import JsonReports
 from ci.services.build_preparation import BuildPreparation, SiteFiles
 from ci.services.catch_up import CatchUp
 from ci.services.clock import SystemClock
@@ -33,10 +35,12 @@ from ci.services.node_holds import NodeHolds
 from ci.services.pulse import Pulse
 from ci.services.reporter import Reporter
 from ci.services.reporting import Links
+from ci.services.results_intake import ResultsIntake
 from ci.services.room import DiskRoom
 from ci.services.scheduler import Scheduler
 from ci.services.service import Parts, Service
 from ci.services.single_run import SingleRun
+from ci.services.timers import Timers
 from ci.store.store import SqliteStore
 
 if TYPE_CHECKING:
@@ -44,6 +48,7 @@ if TYPE_CHECKING:
 
     from ci.config.settings import GerritSettings
     from ci.config.site import Site
+    from ci.ports import FileHistory
     from ci.web.server import WebServer  # noqa: TC004 - commands need not load a web server
 
 # A command that looks whether a service runs holds the lock for a moment too.
@@ -75,6 +80,11 @@ def existing_state_folder(state_dir: Path) -> Folders:
     if not folders.database.is_file():
         raise CIError(f"no CI has run in {state_dir} yet: start one with powervm-ci serve, or name its --state-dir")
     return folders
+
+
+def site_history(folder: Path) -> FileHistory | None:
+    """Return the history of a site's files; None where the site is in no git repository that has a commit."""
+    return file_history(folder)
 
 
 def is_served(folders: Folders) -> bool:
@@ -239,6 +249,8 @@ def build_engine(site: Site, folders: Folders) -> Engine:
         reporter=Reporter(gerrits, store, pulse, clock),
         janitor=Janitor(limits, store, store.views, folders, BuildRemains(), clock),
         mirror_care=MirrorCare(prepared, store, clock),
+        timers=Timers(site.layout, prepared, store, pulse, clock),
+        results_intake=ResultsIntake(JsonReports(), store, folders, clock),
         web=web,
         pulse=pulse,
         threads=threads,

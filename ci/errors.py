@@ -27,13 +27,17 @@ def printable(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """One error in one of the site's files; `line` and `column` count from 1, 0 where there is no place."""
+    """One error in one of the site's files; `line` and `column` count from 1, 0 where there is no place.
+
+    `code` names the kind of error for programs, such as `capital-id`; "" where kinds are not told apart.
+    """
 
     path: str
     line: int
     column: int
     message: str
     hint: str = ""
+    code: str = ""
 
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}:{self.column}" if self.line else self.path

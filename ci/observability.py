@@ -20,6 +20,7 @@ REVIEWS = Counter("powervm_ci_reviews_total", "Reviews, by what became of them",
 BUILDS = Counter("powervm_ci_builds_total", "Builds ended, by result", ["job", "result"])
 FREE_BYTES = Gauge("powervm_ci_free_bytes", "Room on the file systems of the state folder", ["folder"])
 BUILDS_HELD_BACK = Gauge("powervm_ci_builds_held_back", "1 while no build is taken for want of room")
+TESTS_TAKEN = Counter("powervm_ci_tests_taken_total", "Results of tests that were taken into the history")
 REMOVED = Counter("powervm_ci_removed_total", "What the janitor has removed", ["what"])
 
 

@@ -8,15 +8,19 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
+    from datetime import date
     from pathlib import Path
 
     from ci.model.build import Build, BuildOutcome, Buildset, BuildSpec, Fault, PreparedProject, ProcessIdentity, Result
-    from ci.model.change import Change
+    from ci.model.change import Change, Ref
     from ci.model.connection import ConnectionState
     from ci.model.event import Event, Lost, Missed
+    from ci.model.file_history import Commit, Step
+    from ci.model.history import Amount, DayResults, FailingTest, RanTest, SumResults
     from ci.model.hold import Autohold, Hold
     from ci.model.job import NodeRequest
     from ci.model.node import Condition, Node
+    from ci.model.timer import Timer
     from ci.model.views import (
         BuildView,
         ConnectionView,
@@ -78,16 +82,24 @@ class SourcePreparer(Protocol):
     """Brings the source under test into a folder."""
 
     def prepare(
-        self, change: Change, required_projects: Sequence[str], folder: Path, *, buildset_id: str,
+        self, change: Ref, required_projects: Sequence[str], folder: Path, *, buildset_id: str,
         interrupt: threading.Event | None = None,
     ) -> tuple[PreparedProject, ...]:  # fmt: skip
         """Fetch, merge the change onto the tip of its branch, and lay it out below `folder`.
 
         Each project ends up in `folder/<canonical name>`: a git repository without a work tree whose HEAD is the
-        branch, with the change merged into it. The change's own project comes first. All builds of one buildset get the
-        same commits, also those of a later service. Raises `MergeConflict`; `Unavailable` when the server cannot be
-        reached; `Refused` when it says no for good; `Interrupted` soon after `interrupt` was set.
+        branch, with the change, where there is one, merged into it. The change's own project comes first. All builds of
+        one buildset get the same commits, also those of a later service. Raises `MergeConflict`; `Unavailable` when the
+        server cannot be reached; `Refused` when it says no for good; `Interrupted` soon after `interrupt` was set.
         """
+        ...
+
+
+class BranchSource(Protocol):
+    """Knows the branches of projects."""
+
+    def branch_names(self, connection: str, project: str) -> tuple[str, ...]:
+        """Ask the server; names that cannot be checked out are left out. Raises `Unavailable` or `Refused`."""
         ...
 
 
@@ -188,10 +200,10 @@ class Clock(Protocol):
 class EventLog(Protocol):
     """Events, each committed under its natural key before anything acts on it."""
 
-    def add(self, events: Sequence[Event], now: float, *, outcome: str = "") -> int:
+    def add(self, events: Sequence[Event], now: float, *, outcome: str = "", not_before: float = 0.0) -> int:
         """Keep events, all or none; returns how many were not known already.
 
-        With an `outcome` they are only kept: nothing is to be done any more.
+        With an `outcome` they are only kept: nothing is to be done any more. Otherwise nothing is `not_before`.
         """
         ...
 
@@ -226,6 +238,16 @@ class ConnectionStates(Protocol):
         ...
 
 
+class TimerStates(Protocol):
+    """Up to when each timer has been told of."""
+
+    def told_until(self, timer: Timer) -> float | None:
+        """Due times up to here are events, or were let go; None for a timer that was never seen."""
+        ...
+
+    def tell_until(self, timer: Timer, until: float) -> None: ...
+
+
 class Buildsets(Protocol):
     """Buildsets, their builds and the nodes that these hold.
 
@@ -238,7 +260,9 @@ class Buildsets(Protocol):
 
     def running(self) -> tuple[Buildset, ...]: ...
 
-    def running_of_change(self, connection: str, change_number: int) -> tuple[Buildset, ...]: ...
+    def running_of(self, about: Ref) -> tuple[Buildset, ...]:
+        """What runs for a change, any patch set of it, or for the tip of a branch."""
+        ...
 
     def end(self, buildset_id: str, result: Result, reason: str, now: float) -> None: ...
 
@@ -399,6 +423,46 @@ class Outbox(Protocol):
     def postpone(self, due: DueReview, retry_at: float, note: str, now: float) -> None: ...
 
 
+class TestIntake(Protocol):
+    """Takes what the tests of ended builds did into the history, each build once."""
+
+    def untaken(self, limit: int) -> tuple[BuildView, ...]:
+        """Ended builds that have test results which are not in the history, oldest first."""
+        ...
+
+    def take(self, view: BuildView, tests: Sequence[RanTest], now: float) -> bool:
+        """Count the tests of a build (each is there once) and mark it, in one; False when it was marked already."""
+        ...
+
+
+class TestHistory(Protocol):
+    """What each test did over time; the cost of no question grows with history. Days are UTC."""
+
+    def last_results(self, test: str, limit: int = 20) -> tuple[DayResults, ...]:
+        """The latest days of a test, newest first, by its full name or its idempotent ID (that of several tests)."""
+        ...
+
+    def sums(self, ids: Collection[str], jobs: Collection[str], since: date) -> tuple[SumResults, ...]:
+        """What the tests with these idempotent IDs did in all builds of each of these jobs since a day."""
+        ...
+
+    def tested(self, job: str, since: date) -> Amount:
+        """How much a job has tested since a day."""
+        ...
+
+    def failing_on_changes(self, job: str, since: date, min_changes: int) -> tuple[FailingTest, ...]:
+        """Tests that failed in a job on so many changes since a day, while they also passed; most changes first."""
+        ...
+
+
+class ResultReader(Protocol):
+    """Reads what the tests of a build did, from its published logs: hostile content."""
+
+    def read(self, log_folder: Path) -> tuple[RanTest, ...]:
+        """Each test once, as many as there may be at most; () where there are none, or none that can be read."""
+        ...
+
+
 class Retention(Protocol):
     """Removes what is old from the database, little at a time."""
 
@@ -428,6 +492,14 @@ class Retention(Protocol):
         """Remove old steps of machines, holds and autoholds; returns how many."""
         ...
 
+    def forget_test_days(self, before: date, limit: int) -> int:
+        """Remove what tests did before a day; returns how many figures."""
+        ...
+
+    def forget_tests(self, after: int, limit: int) -> int | None:
+        """Of the next tests after a number, remove those of which nothing is left; as `forget_events` goes on."""
+        ...
+
     def shrink_log(self) -> None:
         """Keep the database's own log small."""
         ...
@@ -443,6 +515,9 @@ class Store(Protocol):
     def connections(self) -> ConnectionStates: ...
 
     @property
+    def timers(self) -> TimerStates: ...
+
+    @property
     def buildsets(self) -> Buildsets: ...
 
     @property
@@ -453,6 +528,9 @@ class Store(Protocol):
 
     @property
     def outbox(self) -> Outbox: ...
+
+    @property
+    def test_intake(self) -> TestIntake: ...
 
     @property
     def retention(self) -> Retention: ...
@@ -522,4 +600,30 @@ class Views(Protocol):
 
     def task_events(self, build: Build) -> tuple[str, ...]:
         """The tasks of the build's latest attempt, one JSON text each, in order."""
+        ...
+
+
+class FileHistory(Protocol):
+    """The history of the site's own files, in the repository that it is kept in."""
+
+    @property
+    def prefix(self) -> str:
+        """The site's path from the repository's root: "", or with a slash at its end."""
+        ...
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the oldest commits are missing."""
+        ...
+
+    def steps(self, patterns: Sequence[str]) -> tuple[Step, ...]:
+        """The branch's own commits that changed files with such paths (git's `glob`), newest first."""
+        ...
+
+    def merged(self, commit: Commit, patterns: Sequence[str]) -> tuple[Step, ...]:
+        """What a merge brought to the branch, newest first."""
+        ...
+
+    def contents(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield each content that steps name, once, with its name."""
         ...

@@ -44,7 +44,7 @@ def autohold(
     Their cleanup-run waits until the request is deleted or the time is over.
     """
     site, store = invocation.open_site()
-    where, name = _project(site, project, connection)
+    where, name = find_project(site, project, connection)
     if job not in site.layout.jobs:
         raise UsageError(f"no job {job}: there is {', '.join(sorted(site.layout.jobs))}")
     asked = Autohold(where, name, job, reason, change, count, expiration)
@@ -142,7 +142,7 @@ def _find(store: SqliteStore, request_id: int) -> Autohold:
     return found[0]
 
 
-def _project(site: Site, name: str, connection: str | None) -> tuple[str, str]:
+def find_project(site: Site, name: str, connection: str | None) -> tuple[str, str]:
     """Return connection and name of a project, which may be given by its canonical name; raises `UsageError`."""
     gerrits = site.settings.gerrits
     if connection is not None and connection not in gerrits:

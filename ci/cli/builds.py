@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ci.errors import UsageError
+from ci.model.change import Change
 
 if TYPE_CHECKING:
     from ci.cli.root import Invocation
@@ -72,8 +73,8 @@ def as_record(view: BuildView, folders: Folders) -> dict[str, Any]:
         "connection": change.connection,
         "project": change.project,
         "branch": change.branch,
-        "change": change.number,
-        "patchset": change.patchset,
+        "change": change.number if isinstance(change, Change) else None,  # none for a branch
+        "patchset": change.patchset if isinstance(change, Change) else None,
         "state": build.state,
         "result": build.result,
         "voting": build.job.voting,

@@ -121,6 +121,8 @@ class Explainer:
         change = self._learn(event)
         explanation = Explanation(number, event.type_name)
         for pipeline in self._layout.pipelines.values():
+            if not pipeline.triggers:  # only its timer starts it
+                continue
             judgement = judge(pipeline, event, change, event.created_at, self._own_users)
             if not judgement.starts or change is None:
                 explanation.why_not.extend(judgement.reasons)

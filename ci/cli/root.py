@@ -48,11 +48,13 @@ VERBS: dict[str, Verb] = {
     "db": Verb("ci.cli.db:db", "Back up the database, or check it."),
     "dequeue": Verb("ci.cli.orders:dequeue", "End what runs for a change, without a vote."),
     "enqueue": Verb("ci.cli.orders:enqueue", "Run a pipeline's jobs for a change now."),
+    "enqueue-ref": Verb("ci.cli.orders:enqueue_ref", "Run a pipeline's jobs for a branch now."),
     "explain": Verb("ci.cli.explain:explain", "Say what events would start, and why not; needs no Gerrit."),
     "freeze-job": Verb("ci.cli.freeze_job:freeze_job", "Show a job as it would run for a change."),
     "nodes": Verb("ci.cli.nodes:nodes", "List, drain and enable the machines that builds run on."),
     "run": Verb("ci.cli.run:run", "Run one job for a change here and now, without a vote."),
     "serve": Verb("ci.cli.serve:serve", "Listen, run jobs, vote: the service."),
+    "skip-list": Verb("ci.cli.skip_list:skip_list", "Check skip lists."),
     "status": Verb("ci.cli.status:status", "Show connections, queue, builds and nodes."),
 }
 

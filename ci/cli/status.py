@@ -35,6 +35,7 @@ def status(invocation: Invocation, as_json: bool) -> int:
 def _status(site: Site, folders: Folders, store: SqliteStore, *, running: bool) -> dict[str, Any]:
     from ci import bootstrap  # noqa: PLC0415
     from ci.cli.builds import as_record  # noqa: PLC0415
+    from ci.model.change import Change  # noqa: PLC0415
     from ci.model.views import BuildView  # noqa: PLC0415
     from ci.services.attention import attention  # noqa: PLC0415
     from ci.services.node_allocator import NO_ROOM  # noqa: PLC0415
@@ -68,8 +69,9 @@ def _status(site: Site, folders: Folders, store: SqliteStore, *, running: bool) 
                 "buildset": buildset.id,
                 "pipeline": buildset.pipeline,
                 "project": buildset.change.project,
-                "change": buildset.change.number,
-                "patchset": buildset.change.patchset,
+                "branch": buildset.change.branch,
+                "change": buildset.change.number if isinstance(buildset.change, Change) else None,
+                "patchset": buildset.change.patchset if isinstance(buildset.change, Change) else None,
                 "subject": buildset.change.subject,
                 "created_at": buildset.created_at,
                 "builds": [
@@ -112,7 +114,8 @@ def _tell(found: dict[str, Any]) -> None:
     )  # fmt: skip
     print_table(
         "Queue", ("Change", "Project", "Pipeline", "Job", "State", "Since", "Subject"),
-        [(f"{q['change']},{q['patchset']}", q["project"], q["pipeline"], b["job"], b["result"] or b["state"],
+        [(f"{q['change']},{q['patchset']}" if q["change"] else q["branch"], q["project"], q["pipeline"], b["job"],
+          b["result"] or b["state"],
           ago(b["started_at"] or b["created_at"], now), q["subject"])
          for q in found["queue"] for b in q["builds"]],
         "nothing runs, nothing waits",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from ci.config.freeze import Draft
     from ci.config.language import Language
     from ci.config.tenant import Tenant, TenantProject
-    from ci.model.change import Change
+    from ci.model.change import Ref
     from ci.model.pipeline import Pipeline
 
 
@@ -60,8 +61,8 @@ class Layout:
         self._templates = language.templates
         self._projects = _by_project(language.projects, tenant)
 
-    def select_jobs(self, pipeline: str, change: Change) -> JobSelection:
-        """Return the jobs that a change gets in a pipeline.
+    def select_jobs(self, pipeline: str, change: Ref) -> JobSelection:
+        """Return the jobs that a change, or a branch, gets in a pipeline.
 
         Files that are not known call for every job, as a change without files does: better a run too many.
         """
@@ -92,15 +93,50 @@ class Layout:
                 jobs.append(frozen.job)
         return JobSelection(() if errors else tuple(jobs), (*why_not, *errors), tuple(errors))
 
+    @property
+    def branches(self) -> tuple[str, ...]:
+        """The branches that the site names, and master."""
+        return tuple(_named_branches(self.jobs, self._projects))
+
+    def projects_in(self, pipeline: str) -> tuple[TenantProject, ...]:
+        """Return the projects that have jobs in a pipeline on some branch."""
+        return tuple(
+            project
+            for project in self.tenant.projects
+            if any(self._names(section, pipeline) for section in self._projects.get(project.canonical_name, ()))
+        )
+
+    def _names(self, section: ProjectDefinition, pipeline: str) -> bool:
+        templates = (template for name in section.templates for template in self._templates.get(name, ()))
+        return any(pipeline in one.pipelines for one in (section, *templates))
+
     def trial_freeze(self) -> Iterator[tuple[str, JobDefinition]]:
         """Freeze every job of every project on the branches that the site names, and yield what goes wrong."""
-        branches = _named_branches(self.jobs, self._projects)
+        branches = self.branches
         projects = {project.canonical_name: project for project in self.tenant.projects}
         for canonical_name in self._projects:
             for pipeline in self.pipelines:
                 for branch in branches:
                     wanted = self._project_pipeline(projects[canonical_name], pipeline, branch)
                     yield from self._trial(wanted, branch) if wanted else ()
+
+    def definitions(self) -> Iterator[JobDefinition]:
+        """Yield every definition of a job, also those that stand within projects and templates."""
+        for variants in self.jobs.values():
+            yield from variants
+        for sections in (*self._projects.values(), *self._templates.values()):
+            for lines in (lines for section in sections for lines in section.pipelines.values()):
+                yield from lines
+
+    def frozen_jobs(self) -> Iterator[FrozenJob]:
+        """Yield each job as it would run, for all projects, pipelines and branches that the site names."""
+        for project in self.tenant.projects:
+            for pipeline, branch in itertools.product(self.pipelines, _named_branches(self.jobs, self._projects)):
+                wanted = self._project_pipeline(project, pipeline, branch) or _ProjectPipeline()
+                for name in wanted.jobs:
+                    frozen = self._freeze(name, wanted, branch)
+                    if not isinstance(frozen, str):
+                        yield frozen.job
 
     def _trial(self, wanted: _ProjectPipeline, branch: str) -> Iterator[tuple[str, JobDefinition]]:
         for name, lines in wanted.jobs.items():
@@ -142,7 +178,7 @@ class Layout:
         return frozen if lines else f"the project's pipeline does not list it for the branch {branch}"
 
 
-def _not_wanted(frozen: Draft | str, change: Change) -> str | None:
+def _not_wanted(frozen: Draft | str, change: Ref) -> str | None:
     return frozen if isinstance(frozen, str) else frozen.skipped_by_files(change.files)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from ci.config.reading import Section, suggestion
@@ -15,6 +14,7 @@ from ci.config.schema import (
     TimerTriggerSection,
 )
 from ci.config.yaml_marks import Mapping, Place, Sequence
+from ci.model.cron import Cron, cron_problem
 from ci.model.event import EventType
 from ci.model.pipeline import ApprovalFilter, ChangeFilter, Messages, Pipeline, Precedence, Reporter, Trigger
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from ci.config.reading import Reader
 
-# five fields, and Zuul takes two more: seconds and jitter
-_CRON = re.compile(r"[\w*/,#?-]+( +[\w*/,#?-]+){4,6}")
 _STATUSES = ("NEW", "MERGED", "ABANDONED", "DRAFT", "SUBMITTED")
 
 
@@ -96,17 +94,18 @@ class PipelineReader:
             filters=tuple(filters),
         )
 
-    def _timers(self, section: PipelineSection) -> Iterator[str]:
+    def _timers(self, section: PipelineSection) -> Iterator[Cron]:
         mapping = section.marks.get("trigger")
         if not isinstance(mapping, Mapping) or "timer" not in mapping:
             return
         for item, place in _items(mapping["timer"], mapping.value_places["timer"]):
             read = self._reader.read(TimerTriggerSection, item, place)
             if read is not None:
-                if not _CRON.fullmatch(read.time):
+                if problem := cron_problem(read.time):
                     hint = "minute hour day month weekday, for example: 0 3 * * *"
-                    self._reader.report(read.place("time"), f"{read.time!r} is no cron line", hint)
-                yield read.time
+                    self._reader.report(read.place("time"), f"{read.time!r} is no cron line: {problem}", hint)
+                else:
+                    yield Cron(read.time)
 
     def _filters(self, section: PipelineSection, key: str) -> Iterator[ChangeFilter]:
         for connection, value, place in self._of_connections(section, key):

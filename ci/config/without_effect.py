@@ -13,16 +13,13 @@ if TYPE_CHECKING:
     from ci.config.yaml_marks import Document, Place
 
 _MESSAGE = "`{key}` has no effect on this engine"
-# By section: the key, and a hint. A value that asks for nothing (0, normal) is no reason to warn.
-PIPELINE_KEYS = {
-    "precedence": "builds are served in the order in which they were asked for",
-    "disable-after-consecutive-failures": "",
-}
+# By section: the key, and a hint. A value that asks for nothing (0) is no reason to warn.
+PIPELINE_KEYS = {"disable-after-consecutive-failures": ""}
 JOB_KEYS = {"semaphores": "the number of nodes limits how many builds run at once"}
 LABEL_KEYS = {"min-ready": "", "max-ready-age": ""}
 PROVIDER_KEYS = {"max-concurrency": "max-parallel-jobs of each node limits it"}
 POOL_KEYS = {"priority": "", "node-attributes": ""}
-_ASKS_FOR_NOTHING: tuple[Any, ...] = (None, 0, "normal", [])
+_ASKS_FOR_NOTHING: tuple[Any, ...] = (None, 0, [])
 
 
 def warn_of_language(document: Document) -> Iterator[Finding]:
@@ -36,8 +33,6 @@ def warn_of_language(document: Document) -> Iterator[Finding]:
 def _warn_of_section(document: Document, kind: str, value: Mapping) -> Iterator[Finding]:
     if kind == "pipeline":
         yield from _warn(document, value, PIPELINE_KEYS)
-        for trigger in _mappings(value.get("trigger")):
-            yield from _warn(document, trigger, {"timer": "no timer starts it"})
     elif kind == "job":
         yield from _warn_of_job(document, value)
     elif kind in {"project", "project-template"}:

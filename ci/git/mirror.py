@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from ci.errors import CIError, DiskFull, Interrupted, MergeConflict, Unavailable
+from ci.errors import CIError, DiskFull, Interrupted, MergeConflict, Refused, Unavailable
 from ci.git import names
 from ci.git.command import LOCAL_TIMEOUT_SECONDS, GitFailed, git
 from ci.observability import get_logger
@@ -116,6 +116,29 @@ class Mirror:
             if line.startswith("ref: refs/heads/") and line.endswith("\tHEAD"):
                 return names.branch(line.removeprefix("ref: refs/heads/").removesuffix("\tHEAD"))
         raise CIError(f"{self.url} has no default branch")
+
+    def branches_of_server(self) -> tuple[str, ...]:
+        """Ask the server for the names of its branches; those that we could not check out are left out."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(self.path, error) from error
+        # Not in the mirror, which somebody may have locked for half an hour.
+        _, output = git(
+            ["ls-remote", "--heads", "--", self.url],
+            cwd=self.path.parent,
+            environment={**self.environment, "GIT_DIR": os.devnull},
+            timeout_seconds=LS_REMOTE_TIMEOUT_SECONDS,
+            about=self.url,
+        )
+        found = []
+        for line in output.splitlines():
+            name = line.partition("\t")[2].removeprefix("refs/heads/")
+            try:
+                found.append(names.branch(name))
+            except Refused:
+                log.warning("a branch that cannot be checked out", action="branch-refused", name=name[:MAX_PATH_SHOWN])
+        return tuple(found)
 
     def merge(self, tip: str, revision: str, subject: str) -> str:
         """Return the commit that has `revision` merged onto `tip`: always the same one for the same two.

@@ -19,12 +19,13 @@ from ci.git.checkout import lay_out
 from ci.git.command import check_version
 from ci.git.mirror import Mirror, wait_for
 from ci.model.build import PreparedProject
+from ci.model.change import Branch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from ci.config.settings import GerritSettings
-    from ci.model.change import Change
+    from ci.model.change import Ref
 
 CONNECT_TIMEOUT_SECONDS = 20
 CONTROL_PERSIST_SECONDS = 900
@@ -58,7 +59,7 @@ class GitSources:
         self._close = weakref.finalize(self, ssh_sockets.close, self._sockets)
 
     def prepare(
-        self, change: Change, required_projects: Sequence[str], folder: Path, *, buildset_id: str,
+        self, change: Ref, required_projects: Sequence[str], folder: Path, *, buildset_id: str,
         interrupt: threading.Event | None = None,
     ) -> tuple[PreparedProject, ...]:  # fmt: skip
         """Fetch, merge and lay out; see the port."""
@@ -66,16 +67,16 @@ class GitSources:
         return self.lay_out(sources, folder)
 
     def resolve(
-        self, change: Change, required_projects: Sequence[str] = (), *, buildset_id: str = "",
+        self, change: Ref, required_projects: Sequence[str] = (), *, buildset_id: str = "",
         interrupt: threading.Event | None = None,
     ) -> tuple[Source, ...]:  # fmt: skip
-        """Fetch the change and its branch, merge them, and fix the commit of each project.
+        """Fetch the change and its branch, merge them, and fix the commit of each project; or the tip of a branch.
 
         For the same buildset each project's commit stays the same, also for several threads at once and over restarts:
         all its builds, retries too, test the same, whatever else they require. Without a buildset it is fixed anew each
         time. Raises MergeConflict, Unavailable, Refused, or Interrupted soon after `interrupt` was set.
         """
-        own = (buildset_id, change.connection, change.project, change.revision)
+        own = (buildset_id, change.connection, change.project, change.ref)
         sources = [self._once(own, lambda: self._merged(change, buildset_id, interrupt), interrupt)]
         for required in required_projects:
             connection, name = self._located(change.connection, required)
@@ -93,6 +94,10 @@ class GitSources:
             branches = {**source.branches, source.project.checkout: source.project.commit}
             lay_out(target, source.mirror, branches, source.project.checkout)
         return tuple(source.project for source in sources)
+
+    def branch_names(self, connection: str, project: str) -> tuple[str, ...]:
+        """Ask the server for a project's branches; see the port."""
+        return self._mirror(connection, project).branches_of_server()
 
     def close(self) -> None:
         """Close the shared ssh connections; the end of the program does so too."""
@@ -137,10 +142,12 @@ class GitSources:
                 del self._turns[oldest]
                 self._fixed.pop(oldest, None)
 
-    def _merged(self, change: Change, buildset_id: str, interrupt: threading.Event | None) -> Source:
+    def _merged(self, change: Ref, buildset_id: str, interrupt: threading.Event | None) -> Source:
         check_version()
-        branch, revision = names.branch(change.branch), names.revision(change.revision)
-        ref, mirror = names.change_ref(change.ref), self._mirror(change.connection, change.project)
+        branch, mirror = names.branch(change.branch), self._mirror(change.connection, change.project)
+        ref, revision = None, None
+        if not isinstance(change, Branch):
+            ref, revision = names.change_ref(change.ref), names.revision(change.revision)
 
         def fetch_and_merge() -> tuple[dict[str, str], str]:
             known = fixed.read(mirror, buildset_id)
@@ -150,8 +157,9 @@ class GitSources:
             branches = mirror.branches()
             if branch not in branches:
                 raise Refused(f"{change.project} has no branch {branch}")
-            subject = f"change {change.number},{change.patchset} into {branch}"
-            commit = mirror.merge(branches[branch], revision, subject)
+            commit = branches[branch]
+            if revision is not None:
+                commit = mirror.merge(commit, revision, f"change {change.name} into {branch}")
             fixed.write(mirror, buildset_id, branch, commit)
             return branches, commit
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from ci.model.change import Change
+from ci.model.change import Ref
 from ci.model.job import FrozenJob
 from ci.model.node import Node
+from ci.model.pipeline import Precedence
 
 # The names of files: in an attempt's own folder, and in the one that is published.
 SPEC_FILE = "spec.json"
@@ -36,6 +37,8 @@ class Result(StrEnum):
 
 # The hardware or the CI failed, not the patch: never a vote.
 INFRASTRUCTURE_RESULTS = frozenset({Result.RETRY_LIMIT, Result.NODE_FAILURE, Result.ERROR})
+# The job has run: what its tests did says something about them.
+CONCLUSIVE_RESULTS = frozenset({Result.SUCCESS, Result.FAILURE, Result.TIMED_OUT, Result.POST_FAILURE})
 
 
 class Fault(StrEnum):
@@ -180,6 +183,7 @@ class Build:
     `uncharged` of the attempts were not the job's fault and do not count; `rounds` is how often all attempts were begun
     again, and since then `losses` ended with a lost process. A waiting build gets no node before `retry_at`.
     `machines` are those of the latest attempt. `logs_removed_at`: since then its logs are no longer there.
+    `precedence` is its pipeline's.
     """
 
     id: str
@@ -202,15 +206,16 @@ class Build:
     retry_at: float = 0.0
     machines: tuple[str, ...] = ()
     logs_removed_at: float | None = None
+    precedence: Precedence = Precedence.NORMAL
 
 
 @dataclass(frozen=True, slots=True)
 class Buildset:
-    """What one event started for one change in one pipeline: its builds and, once all have ended, its result."""
+    """What one event started for one change, or branch, in one pipeline: its builds and, once all ended, its result."""
 
     id: str
     pipeline: str
-    change: Change
+    change: Ref
     state: BuildsetState
     builds: tuple[Build, ...] = ()
     result: Result | None = None

@@ -59,3 +59,38 @@ class Change:
     def name(self) -> str:
         """The change as people write it: `number,patchset`."""
         return f"{self.number},{self.patchset}"
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """The tip of a branch: what a timer runs jobs for. There is no change, and nobody to vote for."""
+
+    connection: str
+    project: str
+    branch: str
+
+    @property
+    def ref(self) -> str:
+        return f"refs/heads/{self.branch}"
+
+    @property
+    def name(self) -> str:
+        return self.branch
+
+    @property
+    def subject(self) -> str:
+        return f"the tip of {self.branch}"
+
+    @property
+    def url(self) -> str:
+        """Gerrit has no page for it that is the same everywhere."""
+        return ""
+
+    @property
+    def files(self) -> None:
+        """Nothing was changed: `files` and `irrelevant-files` have no say."""
+        return
+
+
+# What jobs run for.
+Ref = Change | Branch

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter
 
+from ci.model.change import Ref
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
@@ -28,3 +30,9 @@ def from_json(kind: type[T], text: str | bytes) -> T:
     """Read a record of the given type; raises `pydantic.ValidationError` when the text is not one."""
     record: T = _adapter(kind).validate_json(text)  # type: ignore[arg-type]
     return record
+
+
+def ref_from_json(text: str | bytes) -> Ref:
+    """Read what a buildset runs for: a change, or else a branch."""
+    ref: Ref = _adapter(Ref).validate_json(text)
+    return ref

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ci.model.change import Account, Approval, Change
+from ci.model.change import Account, Approval, Branch, Change, Ref
 
 
 class EventSource(StrEnum):
-    """How we came to know of an event: the stream told it, a query found it afterwards, or an operator ordered it."""
+    """How we came to know of an event: the stream told it, a query found it afterwards, or it was ordered.
+
+    Orders are those of operators and of the site's timers.
+    """
 
     STREAM = "stream"
     QUERY = "query"
@@ -28,6 +31,7 @@ class EventType(StrEnum):
     PRIVATE_STATE_CHANGED = "private-state-changed"
     ENQUEUE = "enqueue"  # an operator's order, from the command line
     DEQUEUE = "dequeue"
+    TIMER = "timer"  # the time of a pipeline has come, for one branch
     OTHER = "other"
 
 
@@ -50,10 +54,15 @@ class Event:
     author: Account | None = None
     comment: str = ""
     approvals: tuple[Approval, ...] = ()
-    pipeline: str | None = None  # of an enqueue or dequeue order
+    pipeline: str | None = None  # of an enqueue or dequeue order, or a timer
     raw: str = ""
     source: EventSource = EventSource.STREAM
     same_as: tuple[str, ...] = ()
+    branch: Branch | None = None  # what it is about when there is no change
+
+    @property
+    def about(self) -> Ref | None:
+        return self.change or self.branch
 
 
 @dataclass(frozen=True, slots=True)

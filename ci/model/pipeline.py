@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ci.model.cron import Cron
 from ci.model.event import EventType
 from ci.model.regex import Regex
 
@@ -15,6 +16,11 @@ class Precedence(StrEnum):
     HIGH = "high"
     NORMAL = "normal"
     LOW = "low"
+
+    @property
+    def rank(self) -> int:
+        """Its place in the order in which nodes are given."""
+        return list(Precedence).index(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,7 @@ class Messages:
 class Pipeline:
     """An independent pipeline: every change runs for itself.
 
-    `filters` must all fit (those of the change's own connection). `timers` are cron lines.
+    `filters` must all fit (those of the change's own connection). `timers` are when it runs for branches.
     `disable_after` consecutive failures the pipeline no longer reports; None: never.
     `merge_conflict` is empty where the site says nothing: a change that does not merge is its author's business, and
     OpenStack asks third-party systems not to comment on it. (Zuul would use the failure reporters.)
@@ -101,7 +107,7 @@ class Pipeline:
 
     name: str
     triggers: tuple[Trigger, ...] = ()
-    timers: tuple[str, ...] = ()
+    timers: tuple[Cron, ...] = ()
     filters: tuple[ChangeFilter, ...] = ()
     start: tuple[Reporter, ...] = ()
     success: tuple[Reporter, ...] = ()
@@ -112,6 +118,11 @@ class Pipeline:
     dequeue_on_new_patchset: bool = True
     disable_after: int | None = None
     description: str = ""
+
+    @property
+    def hears_patchsets(self) -> bool:
+        """Whether a new patch set may start it: what an order is for that names no pipeline."""
+        return any(EventType.PATCHSET_CREATED in trigger.events for trigger in self.triggers)
 
     @property
     def connections(self) -> frozenset[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from ci.model.build import Build
-from ci.model.change import Change
+from ci.model.change import Ref
+from ci.model.file_history import Commit
 from ci.model.node import Node, NodeState
 
 
@@ -25,7 +27,7 @@ class BuildView:
     """A build with the change and the pipeline that it ran for."""
 
     build: Build
-    change: Change
+    change: Ref
     pipeline: str
 
 
@@ -87,7 +89,7 @@ class FailureElsewhere:
     test: str
     build_id: str
     job: str
-    change: Change
+    change: Ref
     ended_at: float
 
 
@@ -110,3 +112,24 @@ class NodeView:
     held_build: str = ""
     held_reason: str = ""
     expires_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BurnDownPoint:
+    """The skip lists after a commit: for each list (its path in the site) the entries by reason ("" where none)."""
+
+    commit: Commit
+    lists: dict[str, dict[str, int]]
+
+    @property
+    def entries(self) -> int:
+        """How many entries all lists have together."""
+        return sum(sum(reasons.values()) for reasons in self.lists.values())
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """The entries by reason, of all lists together."""
+        counter: Counter[str] = Counter()
+        for reasons in self.lists.values():
+            counter.update(reasons)
+        return dict(counter)

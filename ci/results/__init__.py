@@ -1,1 +1,1 @@
-"""What a run left behind: test results, skip lists, log archives."""
+"""What a run left behind: test results and log archives."""

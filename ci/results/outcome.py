@@ -40,7 +40,7 @@ def read_tests(log_folder: Path) -> TestReport:
     found = False
     for path in _streams(log_folder):
         found = True
-        with _open_plainly(path) as file:
+        with open_plainly(path) as file:
             if os.fstat(file.fileno()).st_size > MAX_STREAM_BYTES:
                 problems.append("the test results are larger than any real ones")
                 continue
@@ -59,7 +59,7 @@ def summarize(tests: Sequence[TestRun], problem: str) -> TestReport:
     failed = [test for test in tests if test.has_failed]
     return TestReport(
         failed_tests=tuple(
-            FailedTest(_line(test.name, MAX_NAME), test.idempotent_id, _reason(test))
+            FailedTest(one_line(test.name, MAX_NAME), test.idempotent_id, _reason(test))
             for test in failed[:MAX_FAILED_TESTS]
         ),
         counts=ResultCounts(
@@ -67,7 +67,7 @@ def summarize(tests: Sequence[TestRun], problem: str) -> TestReport:
             failed=len(failed),
             skipped=sum(test.status == "skip" for test in tests),
         ),
-        problem=_line(problem, MAX_NAME),
+        problem=one_line(problem, MAX_NAME),
     )
 
 
@@ -85,8 +85,14 @@ def _streams(log_folder: Path) -> Iterator[Path]:
             return
 
 
-def _open_plainly(path: Path) -> IO[bytes]:
-    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+def open_plainly(path: Path) -> IO[bytes]:
+    """Open a file to read that may be anything: follows no link, and does not wait for a pipe."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return os.fdopen(descriptor, "rb")
+    except OSError:  # a folder
+        os.close(descriptor)
+        raise
 
 
 def _write(log_folder: Path, tests: Sequence[TestRun], report: TestReport) -> None:
@@ -119,8 +125,9 @@ def _row(test: TestRun) -> dict[str, object]:
 
 def _reason(test: TestRun) -> str:
     lines = [line for line in test.detail.splitlines() if line.strip()]
-    return _line(lines[-1], MAX_REASON) if lines else ""
+    return one_line(lines[-1], MAX_REASON) if lines else ""
 
 
-def _line(text: str, limit: int) -> str:
+def one_line(text: str, limit: int) -> str:
+    """Return a hostile text as one printable line, cut."""
     return _UNPRINTABLE.sub("?", text.strip())[:limit]

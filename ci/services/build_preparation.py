@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ci.model.build import Build
-    from ci.model.change import Change
+    from ci.model.change import Ref
     from ci.model.node import Node
     from ci.ports import SourcePreparer
     from ci.services.folders import Folders
@@ -39,7 +39,7 @@ class BuildPreparation:
         self._sources = sources
         self._folders = folders
 
-    def spec(self, build: Build, change: Change, pipeline: str, nodes: Sequence[Node] = ()) -> BuildSpec:
+    def spec(self, build: Build, change: Ref, pipeline: str, nodes: Sequence[Node] = ()) -> BuildSpec:
         """Return what tells an attempt from others: enough for all but its start."""
         return BuildSpec(
             build_id=build.id,
@@ -56,7 +56,7 @@ class BuildPreparation:
         )
 
     def variables(
-        self, build: Build, change: Change, pipeline: str, interrupt: threading.Event | None = None
+        self, build: Build, change: Ref, pipeline: str, interrupt: threading.Event | None = None
     ) -> dict[str, object]:
         """Prepare the source, and return the `zuul` variables that tell of it; raises what the port does."""
         folder = self._folders.build(build) / "work" / "src"

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from ci.config.layout import Layout
 from ci.model.build import INFRASTRUCTURE_RESULTS, Build, BuildOutcome, Buildset, BuildState, Fault, Result
-from ci.model.change import Change
+from ci.model.change import Ref
 from ci.model.duration import duration
+from ci.model.event import EventType
 from ci.model.job import FrozenJob, NodeRequest
 from ci.model.node import Node
 from ci.model.policy import SHIPPED_INFRA_POLICY, InfraFailure, InfraPolicy
@@ -49,10 +50,10 @@ class CancelBuildset:
 
 @dataclass(frozen=True, slots=True)
 class StartBuildset:
-    """Run these jobs for the change."""
+    """Run these jobs for the change, or the branch."""
 
     pipeline: str
-    change: Change
+    change: Ref
     jobs: tuple[FrozenJob, ...]
 
 
@@ -92,7 +93,7 @@ class Decision:
         return "; ".join(done or self.why_not or ("nothing to do",))
 
 
-def decide(state: State, event: Event, change: Change, now: float) -> Decision:
+def decide(state: State, event: Event, change: Ref, now: float) -> Decision:
     """Decide what an event leads to; `change` is what the event is about, as it is now."""
     actions: list[Action] = []
     why_not: list[str] = []
@@ -100,7 +101,9 @@ def decide(state: State, event: Event, change: Change, now: float) -> Decision:
         judgement = triggers.judge(pipeline, event, change, now, state.own_users)
         running = [buildset for buildset in state.running if buildset.pipeline == pipeline.name]
         jobs: tuple[FrozenJob, ...] = ()
-        if judgement.starts:
+        if judgement.starts and running and event.type is EventType.TIMER:
+            why_not.append(f"{pipeline.name}: runs for {change.name} already")
+        elif judgement.starts:
             selection = state.layout.select_jobs(pipeline.name, change)
             jobs = selection.jobs
             why_not += [*selection.why_not, *selection.errors]
@@ -171,7 +174,7 @@ class Lease:
 def allocate(
     open_builds: Iterable[Build], nodes: Sequence[Node], leased: frozenset[str], now: float
 ) -> list[Lease | EndBuild]:
-    """Give free nodes to waiting builds, first come first served for each label.
+    """Give free nodes to waiting builds, first come first served for each label, those of a higher precedence first.
 
     A build waits until it can have all its nodes at once; one in a pause asks for nothing yet. One that asks for more
     nodes of a label than there are in all pools would wait for ever: it ends with NODE_FAILURE.
@@ -180,7 +183,7 @@ def allocate(
     spoken_for: set[str] = set()  # labels that an earlier build waits for
     decided: list[Lease | EndBuild] = []
     is_possible: dict[tuple[NodeRequest, ...], bool] = {}  # many builds ask for the same
-    for build in open_builds:
+    for build in sorted(open_builds, key=lambda build: build.precedence.rank):
         if build.state is not BuildState.WAITING or build.retry_at > now:
             continue
         requests = build.job.nodeset.nodes

@@ -12,6 +12,7 @@ import structlog
 
 from ci.errors import AuthenticationFailed, CIError, DiskFull, HostKeyMismatch, Interrupted, MergeConflict, Refused
 from ci.model.build import (
+    CONCLUSIVE_RESULTS,
     MAX_TASK_EVENTS,
     TASK_EVENTS_FILE,
     Build,
@@ -36,8 +37,6 @@ FIRST_PAUSE_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 60.0
 # Their processes may have ended before their cleanup-run.
 LEFT_UNCLEAN = frozenset({Fault.LOST, Fault.DISK})
-# The nodes have done what they are for, whatever came of it.
-NODES_WORKED = frozenset({Result.SUCCESS, Result.FAILURE, Result.TIMED_OUT, Result.POST_FAILURE})
 
 
 @dataclass(slots=True)
@@ -229,7 +228,7 @@ class Executor:
     def _judge_nodes(self, build: Build, outcome: BuildOutcome) -> None:
         """Write down what an attempt has shown of its machines."""
         nodes, now = self._store.buildsets.nodes_of_build(build.id), self._clock.now()
-        if outcome.result in NODES_WORKED:
+        if outcome.result in CONCLUSIVE_RESULTS:  # the nodes have done what they are for
             for machine in {node.machine for node in nodes}:
                 self._store.nodes.worked(machine, now)
         elif outcome.fault is Fault.UNREACHABLE:

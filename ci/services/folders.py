@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ci.model.build import HOLD_FILE
+from ci.model.change import Change
 
 if TYPE_CHECKING:
     from ci.model.build import Build
-    from ci.model.change import Change
+    from ci.model.change import Ref
+
+LONGEST_PART = 200
+_UNFIT = re.compile(r"[^A-Za-z0-9_.-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +52,20 @@ class Folders:
         """Have an attempt that runs leave its nodes as they are when it fails: no cleanup-run, `is_held`."""
         (self.build(build) / HOLD_FILE).touch()
 
-    def build_logs(self, build: Build, change: Change, pipeline: str) -> Path:
+    def build_logs(self, build: Build, change: Ref, pipeline: str) -> Path:
         """The published folder of one attempt, in OpenStack's layout: shard/change/patch set/pipeline/job/build.
 
-        Pipelines and jobs have names that the site's schema has checked.
+        For a branch it is branch/project/name of the branch/pipeline/job/build. Pipelines and jobs have names that the
+        site's schema has checked.
         """
         suffix = "" if build.attempt == 1 else f"-{build.attempt}"
-        place = f"{change.number % 100:02}/{change.number}/{change.patchset}/{pipeline}/{build.job.name}"
-        return self.logs / place / f"{build.id[:10]}{suffix}"
+        if isinstance(change, Change):
+            item = f"{change.number % 100:02}/{change.number}/{change.patchset}"
+        else:
+            item = f"branch/{_flat(change.project)}/{_flat(change.branch)}"
+        return self.logs / item / pipeline / build.job.name / f"{build.id[:10]}{suffix}"
+
+
+def _flat(name: str) -> str:
+    """Return a name as one part of a path; two names may look alike, their builds have ids of their own."""
+    return _UNFIT.sub("_", name)[:LONGEST_PART].lstrip(".") or "_"

@@ -7,6 +7,7 @@ import os
 import stat
 import time
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +42,8 @@ BUILDS_AT_ONCE = 50
 BUILDSETS_AT_ONCE = 20
 EVENTS_AT_ONCE = 200
 STEPS_AT_ONCE = 200
+TEST_DAYS_AT_ONCE = 2000
+TESTS_AT_ONCE = 500
 # What a person has made so (a mount point, an immutable file) stays, and holds up nothing that comes after it.
 STUBBORN = frozenset({errno.EPERM, errno.EACCES, errno.EBUSY})
 
@@ -79,6 +82,7 @@ class Janitor:
         self._due_at = 0.0
         self._slice_ends_at = 0.0
         self._last_event = 0
+        self._last_test = 0
         self._log = get_logger("janitor")
 
     def step(self) -> float:
@@ -94,7 +98,7 @@ class Janitor:
         self._due_at = self._clock.now() + SOON_SECONDS  # also when one of the chores fails
         chores = (
             self._empty_trash, self._old_logs, self._unknown_logs, self._build_folders, self._old_buildsets,
-            self._old_events, self._old_stories, self._sweep,
+            self._old_events, self._old_stories, self._old_test_days, self._unused_tests, self._sweep,
         )  # fmt: skip
         for_each(work, chores)
         self._store.retention.shrink_log()
@@ -189,6 +193,23 @@ class Janitor:
             self._pause(PAUSE_SECONDS)
             if not self._may_go_on():
                 return False
+        return True
+
+    def _old_test_days(self) -> bool:
+        """Remove what tests did before the days of history."""
+        if not self._limits.history_days:
+            return True
+        before = datetime.fromtimestamp(self._clock.now() - self._limits.history_days * DAY_SECONDS, UTC).date()
+        while count := self._store.retention.forget_test_days(before, TEST_DAYS_AT_ONCE):
+            REMOVED.labels("test_day").inc(count)
+            self._pause(PAUSE_SECONDS)
+            if not self._may_go_on():
+                return False
+        return True
+
+    def _unused_tests(self) -> bool:
+        """Remove the names of tests of which nothing is left, a part of them each time."""
+        self._last_test = self._store.retention.forget_tests(self._last_test, TESTS_AT_ONCE) or 0
         return True
 
     def _sweep(self) -> bool:

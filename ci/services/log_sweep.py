@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# shard / change / patch set / pipeline / job / build: `Folders.build_logs`
+# shard / change / patch set / pipeline / job / build, or as deep for a branch: `Folders.build_logs`
 DEPTH = 6
 
 

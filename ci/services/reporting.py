@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ci.model.build import INFRASTRUCTURE_RESULTS, Build, Buildset, Result
+from ci.model.change import Branch
 from ci.model.duration import duration
 from ci.model.policy import SHIPPED_INFRA_POLICY, InfraPolicy
 from ci.model.vote import Review
 
 if TYPE_CHECKING:
+    from ci.model.change import Change
     from ci.model.pipeline import Pipeline, Reporter
 
 SHOWN_TESTS = 5
@@ -68,25 +70,26 @@ def result_review(
 ) -> Review | None:
     """Return the one review of an ended buildset, None when the pipeline has no reporter for its result.
 
-    A fault of the CI is told without labels, unless the policy is to vote on it all the same.
+    Of a branch nobody is told, as in Zuul. A fault of the CI is told without labels, unless the policy is to vote on it
+    all the same.
     """
-    reporter = _own_reporter(reporters_for(pipeline, result), buildset)
-    if reporter is None:
+    change, reporter = buildset.change, _own_reporter(reporters_for(pipeline, result), buildset)
+    if reporter is None or isinstance(change, Branch):
         return None
     unvoted = result in INFRASTRUCTURE_RESULTS and not policy.votes
     marker = f"{links.buildset(buildset.id)}\n"
     message = _message(pipeline, buildset, result, links, "no vote" if unvoted else "")
-    return _review(buildset, reporter, {} if unvoted else dict(reporter.labels), message, marker)
+    return _review(buildset, change, reporter, {} if unvoted else dict(reporter.labels), message, marker)
 
 
 def start_review(pipeline: Pipeline, buildset: Buildset, links: Links) -> Review | None:
     """Return the review that says that builds were started, None when the pipeline has no start reporter."""
-    reporter = _own_reporter(pipeline.start, buildset)
-    if reporter is None:
+    change, reporter = buildset.change, _own_reporter(pipeline.start, buildset)
+    if reporter is None or isinstance(change, Branch):
         return None
     head = _fill(pipeline.messages.start, pipeline)
     marker = f"{links.buildset(buildset.id)}#started"
-    return _review(buildset, reporter, dict(reporter.labels), f"{head}\n\n{marker}", marker)
+    return _review(buildset, change, reporter, dict(reporter.labels), f"{head}\n\n{marker}", marker)
 
 
 def _own_reporter(reporters: tuple[Reporter, ...], buildset: Buildset) -> Reporter | None:
@@ -97,8 +100,9 @@ def _own_reporter(reporters: tuple[Reporter, ...], buildset: Buildset) -> Report
     return None
 
 
-def _review(buildset: Buildset, reporter: Reporter, labels: dict[str, int], message: str, marker: str) -> Review:
-    change = buildset.change
+def _review(
+    buildset: Buildset, change: Change, reporter: Reporter, labels: dict[str, int], message: str, marker: str
+) -> Review:
     return Review(
         connection=change.connection,
         project=change.project,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ci.errors import LINK_FAILURES, Refused, StaleStateError, printable
 from ci.model.build import Build, BuildOutcome, Buildset, BuildsetState, BuildState, Result
+from ci.model.change import Change
 from ci.model.event import EventType
 from ci.model.policy import SHIPPED_INFRA_POLICY, InfraPolicy
 from ci.observability import BUILDS, LOOP_FAILURES, get_logger
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ci.config.layout import Layout
-    from ci.model.change import Change
+    from ci.model.change import Ref
     from ci.model.event import Event
     from ci.ports import Clock, Gerrit, Store
     from ci.services.pulse import Pulse
@@ -157,11 +158,11 @@ class Scheduler:
         )  # fmt: skip
 
     def _act_on(self, event_id: int, event: Event) -> None:
-        if event.change is None:
-            return  # `_without_idle` has ended it
-        change = self._read(event_id, event, event.change)
-        if change is not None:
-            self._apply(event_id, event, change)
+        about = event.about
+        if isinstance(about, Change):
+            about = self._read(event_id, event, about)
+        if about is not None:  # otherwise `_without_idle` has ended it, or `_read`
+            self._apply(event_id, event, about)
 
     def _read(self, event_id: int, event: Event, told: Change) -> Change | None:
         """Read the change that an event is about, as it is now; None when it must wait or has come to its end."""
@@ -190,11 +191,10 @@ class Scheduler:
         except Exception:  # noqa: BLE001 - it comes again where the event is acted on alone
             return True
 
-    def _apply(self, event_id: int, event: Event, change: Change) -> None:
+    def _apply(self, event_id: int, event: Event, change: Ref) -> None:
         now = self._clock.now()
         with self._store.transaction():
-            running = self._store.buildsets.running_of_change(change.connection, change.number)
-            state = decisions.State(self._layout, self._own_users, running)
+            state = decisions.State(self._layout, self._own_users, self._store.buildsets.running_of(change))
             decision = decisions.decide(state, event, change, now)
             for action in decision.actions:
                 if isinstance(action, decisions.CancelBuildset):
@@ -207,10 +207,14 @@ class Scheduler:
 
     def _start(self, action: decisions.StartBuildset, event_id: int, now: float) -> None:
         buildset_id = uuid.uuid4().hex
-        builds = tuple(Build(uuid.uuid4().hex, buildset_id, job, BuildState.WAITING) for job in action.jobs)
+        pipeline = self._layout.pipelines[action.pipeline]
+        builds = tuple(
+            Build(uuid.uuid4().hex, buildset_id, job, BuildState.WAITING, precedence=pipeline.precedence)
+            for job in action.jobs
+        )
         buildset = Buildset(buildset_id, action.pipeline, action.change, BuildsetState.RUNNING, builds)
         self._store.buildsets.add(buildset, event_id, now)
-        review = reporting.start_review(self._layout.pipelines[action.pipeline], buildset, self._links)
+        review = reporting.start_review(pipeline, buildset, self._links)
         if review:
             self._store.outbox.add(buildset_id, "start", review, now)
 

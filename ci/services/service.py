@@ -23,7 +23,9 @@ from ci.services.node_health import NodeWatch
 from ci.services.node_holds import NodeHolds
 from ci.services.pulse import Pulse
 from ci.services.reporter import Reporter
+from ci.services.results_intake import ResultsIntake
 from ci.services.scheduler import Scheduler
+from ci.services.timers import Timers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +59,8 @@ class Parts:
     reporter: Reporter
     janitor: Janitor
     mirror_care: MirrorCare
+    results_intake: ResultsIntake
+    timers: Timers
     web: Server
     pulse: Pulse
     threads: LoopThreads
@@ -84,6 +88,8 @@ class Service:
             "executor": parts.executor.step,
             "janitor": parts.janitor.step,
             "mirror_care": parts.mirror_care.step,
+            "results_intake": parts.results_intake.step,
+            "timers": parts.timers.step,
             "watcher": _Watcher(parts.store, parts.pulse).step,
         }
         for connection in parts.connections:  # loops of its own for each: one Gerrit that hangs holds up no other

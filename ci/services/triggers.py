@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from ci.model.change import Account
+from ci.model.change import Account, Branch, Change
 from ci.model.event import EventType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from ci.model.change import Approval, Change
+    from ci.model.change import Approval, Ref
     from ci.model.event import Event
     from ci.model.pipeline import ApprovalFilter, ChangeFilter, Pipeline, Trigger
     from ci.model.regex import Regex
@@ -30,19 +30,14 @@ class Judgement:
     reasons: tuple[str, ...] = ()
 
 
-def judge(
-    pipeline: Pipeline, event: Event, change: Change | None, now: float, own_users: Mapping[str, str]
-) -> Judgement:
-    """Decide whether an event starts a pipeline for a change.
+def judge(pipeline: Pipeline, event: Event, change: Ref | None, now: float, own_users: Mapping[str, str]) -> Judgement:
+    """Decide whether an event starts a pipeline for a change, or for a branch.
 
     `change` is what the event is about, in its present state; `now` in seconds since the epoch, for ages of approvals;
     `own_users` are our account names by connection. An operator's order goes past triggers and requirements.
     """
-    if change is None:
-        return Judgement(starts=False, reasons=(f"{pipeline.name}: {event.type_name} is about no change",))
-    if event.type in _ORDERS:
-        ordered = event.type is EventType.ENQUEUE and event.pipeline in {None, pipeline.name}
-        return Judgement(ordered, ("enqueued by an operator",) if ordered else ())
+    if change is None or isinstance(change, Branch) or event.type in _ORDERS:
+        return _judge_without_triggers(pipeline, event, change)
     if is_own(event, own_users):
         return Judgement(starts=False, reasons=(f"{pipeline.name}: the event is our own doing",))
     reasons: list[str] = []
@@ -60,6 +55,17 @@ def judge(
     return Judgement(starts=False, reasons=tuple(dict.fromkeys(reasons)))
 
 
+def _judge_without_triggers(pipeline: Pipeline, event: Event, change: Ref | None) -> Judgement:
+    if change is None:
+        return Judgement(starts=False, reasons=(f"{pipeline.name}: {event.type_name} is about no change",))
+    if event.type in _ORDERS:
+        wanted = pipeline.hears_patchsets if event.pipeline is None else event.pipeline == pipeline.name
+        ordered = event.type is EventType.ENQUEUE and wanted
+        return Judgement(ordered, ("enqueued by an operator",) if ordered else ())
+    ours = event.type is EventType.TIMER and event.pipeline == pipeline.name
+    return Judgement(ours, (f"the time of {pipeline.name}" if ours else f"{pipeline.name}: not its time",))
+
+
 def is_own(event: Event, own_users: Mapping[str, str]) -> bool:
     """Whether the event was made by the account that we act as on its connection."""
     user = own_users.get(event.connection)
@@ -68,20 +74,24 @@ def is_own(event: Event, own_users: Mapping[str, str]) -> bool:
 
 def may_matter(pipeline: Pipeline, event: Event) -> bool:
     """Whether an event can start or end anything in the pipeline, as far as can be said without the change's state."""
-    if event.change is None:
+    if event.about is None:
         return False
     if event.type in _ORDERS:
         return event.pipeline in {None, pipeline.name}
+    if event.type is EventType.TIMER:
+        return event.pipeline == pipeline.name
     if event.type in _ENDING:
         return True
     return any(_event_mismatch(trigger, event) is None for trigger in pipeline.triggers)
 
 
-def ends_running(pipeline: Pipeline, event: Event, change: Change, running: Change, *, restarts: bool) -> str | None:
+def ends_running(pipeline: Pipeline, event: Event, change: Ref, running: Ref, *, restarts: bool) -> str | None:
     """Say why a buildset that runs for `running` must end now, None when it may go on.
 
     `change` is what the event is about; `restarts` says that the event starts the pipeline's jobs for it again.
     """
+    if isinstance(change, Branch) or isinstance(running, Branch):
+        return _ends_running_of_branch(pipeline, event, restarts=restarts) if change == running else None
     if (change.connection, change.number) != (running.connection, running.number):
         return None
     same_patchset = change.patchset == running.patchset
@@ -99,6 +109,12 @@ def ends_running(pipeline: Pipeline, event: Event, change: Change, running: Chan
     if applies:
         return reason
     return f"started again by {event.type_name}" if restarts and same_patchset else None
+
+
+def _ends_running_of_branch(pipeline: Pipeline, event: Event, *, restarts: bool) -> str | None:
+    if event.type is EventType.DEQUEUE and event.pipeline in {None, pipeline.name}:
+        return "dequeued by an operator"
+    return f"started again by {event.type_name}" if restarts else None
 
 
 def _no_trigger(trigger: Trigger, event: Event, change: Change, now: float) -> str | None:

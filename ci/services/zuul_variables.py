@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ci.model.build import Build
-from ci.model.change import Change
+from ci.model.change import Change, Ref
 
 if TYPE_CHECKING:
     from ci.model.build import PreparedProject
@@ -18,43 +18,58 @@ class Run:
     """What one attempt at a build runs for."""
 
     build: Build
-    change: Change
+    change: Ref
     pipeline: str
     tenant: str
 
 
 def zuul_variables(run: Run, projects: tuple[PreparedProject, ...]) -> dict[str, Any]:
-    """Return `zuul.*` for one attempt, but for `zuul.executor`; the change's own project comes first in `projects`."""
+    """Return `zuul.*` for one attempt, but for `zuul.executor`; the change's own project comes first in `projects`.
+
+    For a branch there is no `zuul.change`, nor what else only a change has.
+    """
     change, build = run.change, run.build
     own = _project(projects[0])
     item = {
         "project": {key: own[key] for key in ("name", "short_name", "canonical_hostname", "canonical_name", "src_dir")},
         "branch": change.branch,
+    }
+    message = {}
+    if isinstance(change, Change):
+        item |= _of_change(change)
+        message["message"] = base64.b64encode(change.message.encode()).decode()
+    return (
+        item
+        | message
+        | {
+            "build": build.id,
+            "buildset": build.buildset_id,
+            "ref": change.ref,
+            "pipeline": run.pipeline,
+            "tenant": run.tenant,
+            "job": build.job.name,
+            "voting": build.job.voting,
+            "attempt": build.attempt,
+            "max_attempts": build.job.attempts,
+            "timeout": build.job.timeout_seconds,
+            "post_timeout": build.job.post_timeout_seconds,
+            "override_checkout": None,
+            "commit_id": change.revision if isinstance(change, Change) else projects[0].commit,
+            "projects": {project.canonical_name: _project(project) for project in projects},
+            "items": [item],
+            "artifacts": [],
+            "child_jobs": [],
+            "playbook_context": {},
+        }
+    )
+
+
+def _of_change(change: Change) -> dict[str, Any]:
+    return {
         "change": str(change.number),
         "patchset": str(change.patchset),
         "change_url": change.url,
         "topic": change.topic,
-    }
-    return item | {
-        "build": build.id,
-        "buildset": build.buildset_id,
-        "ref": change.ref,
-        "pipeline": run.pipeline,
-        "tenant": run.tenant,
-        "job": build.job.name,
-        "voting": build.job.voting,
-        "attempt": build.attempt,
-        "max_attempts": build.job.attempts,
-        "timeout": build.job.timeout_seconds,
-        "post_timeout": build.job.post_timeout_seconds,
-        "override_checkout": None,
-        "message": base64.b64encode(change.message.encode()).decode(),
-        "commit_id": change.revision,
-        "projects": {project.canonical_name: _project(project) for project in projects},
-        "items": [item],
-        "artifacts": [],
-        "child_jobs": [],
-        "playbook_context": {},
     }
 
 

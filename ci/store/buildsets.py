@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ci.errors import StaleStateError
 from ci.model.build import (
+    CONCLUSIVE_RESULTS,
     Build,
     BuildOutcome,
     Buildset,
@@ -21,13 +22,15 @@ from ci.model.build import (
     ResultCounts,
 )
 from ci.model.change import Change
-from ci.model.codec import from_json, to_json
+from ci.model.codec import from_json, ref_from_json, to_json
 from ci.model.job import FrozenJob
 from ci.model.node import Node
+from ci.model.pipeline import Precedence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from ci.model.change import Ref
     from ci.model.job import NodeRequest
     from ci.store.database import Database
 
@@ -51,8 +54,9 @@ class BuildsetTable:
                 pipeline=buildset.pipeline,
                 connection=change.connection,
                 project=change.project,
-                change_number=change.number,
-                patchset=change.patchset,
+                branch=change.branch,
+                change_number=change.number if isinstance(change, Change) else None,
+                patchset=change.patchset if isinstance(change, Change) else None,
                 change=to_json(change),
                 now=now,
             )
@@ -64,6 +68,7 @@ class BuildsetTable:
                     buildset_id=buildset.id,
                     job_name=build.job.name,
                     job=to_json(build.job),
+                    precedence=build.precedence,
                     now=now,
                 )
                 self._database.tell_step(now, "build", build.id, "-> waiting")
@@ -75,8 +80,15 @@ class BuildsetTable:
     def running(self) -> tuple[Buildset, ...]:
         return tuple(self._buildset(row) for row in self._database.rows("running_buildsets"))
 
-    def running_of_change(self, connection: str, change_number: int) -> tuple[Buildset, ...]:
-        rows = self._database.rows("running_buildsets_of_change", connection=connection, change_number=change_number)
+    def running_of(self, about: Ref) -> tuple[Buildset, ...]:
+        if isinstance(about, Change):
+            rows = self._database.rows(
+                "running_buildsets_of_change", connection=about.connection, change_number=about.number
+            )
+        else:
+            rows = self._database.rows(
+                "running_buildsets_of_branch", connection=about.connection, project=about.project, branch=about.branch
+            )
         return tuple(self._buildset(row) for row in rows)
 
     def end(self, buildset_id: str, result: Result, reason: str, now: float) -> None:
@@ -159,12 +171,13 @@ class BuildsetTable:
     def end_build(self, build: Build, result: Result, outcome: BuildOutcome | None, reason: str, now: float) -> None:
         tests = outcome.failed_tests if outcome else ()
         counts = outcome.counts if outcome else None
+        tells_of_tests = counts is not None and result in CONCLUSIVE_RESULTS
         with self._database.transaction():
             self._database.move(
                 "end_build", "build", build.id, f"{build.state} -> ended", reason=f"{result} {reason}".strip(),
                 id=build.id, from_state=build.state, result=result, error=reason,
                 failed_tests=f"[{','.join(to_json(test) for test in tests)}]",
-                counts=to_json(counts) if counts else None, now=now,
+                counts=to_json(counts) if counts else None, tests_taken_at=None if tells_of_tests else now, now=now,
             )  # fmt: skip
             self._database.execute("end_leases", holder=build.id)
 
@@ -187,7 +200,7 @@ class BuildsetTable:
         return Buildset(
             id=row["id"],
             pipeline=row["pipeline"],
-            change=from_json(Change, row["change"]),
+            change=ref_from_json(row["change"]),
             state=BuildsetState(row["state"]),
             builds=tuple(build_from_row(build) for build in builds),
             result=Result(row["result"]) if row["result"] else None,
@@ -219,6 +232,7 @@ def build_from_row(row: Mapping[str, Any]) -> Build:
         retry_at=row["retry_at"],
         machines=tuple(_listed(row["machines"])),
         logs_removed_at=row["logs_removed_at"],
+        precedence=Precedence(row["precedence"]),
     )
 
 

@@ -1,8 +1,9 @@
-"""Events and connections in the database."""
+"""Events, connections and timers in the database."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ci.model.codec import from_json, to_json
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from ci.model.connection import ConnectionState
     from ci.model.event import Lost
+    from ci.model.timer import Timer
     from ci.store.database import Database
 
 
@@ -26,14 +28,14 @@ class EventTable:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, events: Sequence[Event], now: float, *, outcome: str = "") -> int:
+    def add(self, events: Sequence[Event], now: float, *, outcome: str = "", not_before: float = 0.0) -> int:
         with self._database.transaction():
-            return sum(self._add(event, now, outcome, event.source) for event in events)
+            return sum(self._add(event, now, outcome, event.source, not_before) for event in events)
 
     def add_lost(self, lost: Lost, now: float) -> bool:
         return bool(self._add(lost.event, now, f"lost: {lost.reason}", ""))
 
-    def _add(self, event: Event, now: float, outcome: str, same_source: str) -> int:
+    def _add(self, event: Event, now: float, outcome: str, same_source: str, not_before: float = 0.0) -> int:
         # The stream tells of a happening some time after the second that a query finds.
         is_told = event.source is EventSource.STREAM
         earliest = event.created_at - (STREAM_DELAY_SECONDS if is_told else 1)
@@ -49,6 +51,7 @@ class EventTable:
             source=event.source,
             state="done" if outcome else "new",
             outcome=outcome,
+            retry_at=not_before,
             same_as=json.dumps(event.same_as),
             earliest=earliest,
             latest=latest,
@@ -68,6 +71,20 @@ class EventTable:
 
     def postpone(self, event_id: int, retry_at: float, reason: str) -> None:
         self._database.execute("postpone_event", id=event_id, retry_at=retry_at, reason=reason)
+
+
+class TimerTable:
+    """Keeps `ci.ports.TimerStates`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def told_until(self, timer: Timer) -> float | None:
+        row = self._database.row("timer", **asdict(timer))
+        return row["told_until"] if row else None
+
+    def tell_until(self, timer: Timer, until: float) -> None:
+        self._database.execute("set_timer", **asdict(timer), told_until=until)
 
 
 class ConnectionTable:

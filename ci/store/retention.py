@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from ci.model.change import Change
-from ci.model.codec import from_json
+from ci.model.codec import ref_from_json
 from ci.model.views import BuildView
 from ci.store.buildsets import build_from_row
+from ci.store.tests import day_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
     from ci.store.database import Database
 
@@ -27,7 +28,7 @@ class Retention:
     def builds_with_old_logs(self, ended_before: float, limit: int) -> tuple[BuildView, ...]:
         rows = self._database.rows("builds_with_old_logs", before=ended_before, limit=limit)
         return tuple(
-            BuildView(build_from_row(row), from_json(Change, str(row["change"])), str(row["pipeline"])) for row in rows
+            BuildView(build_from_row(row), ref_from_json(str(row["change"])), str(row["pipeline"])) for row in rows
         )
 
     def logs_are_removed(self, build_ids: Sequence[str], now: float) -> None:
@@ -61,6 +62,20 @@ class Retention:
             ids=json.dumps([row["id"] for row in old if row["state"] == "done" and not row["used"]]),
         )
         return removed, old[-1]["id"] if len(old) == limit else None
+
+    def forget_test_days(self, before: date, limit: int) -> int:
+        removed = self._database.execute("remove_test_days", before=day_number(before), limit=limit)
+        if removed:
+            self._database.execute("remove_empty_test_series")
+        return removed
+
+    def forget_tests(self, after: int, limit: int) -> int | None:
+        with self._database.transaction():
+            rows = self._database.rows("tests_after", after=after, limit=limit)
+            unused = [row["id"] for row in rows if not row["used"]]
+            if unused:
+                self._database.execute("remove_tests", ids=json.dumps(unused))
+        return rows[-1]["id"] if len(rows) == limit else None
 
     def shrink_log(self) -> None:
         self._database.shrink_log()

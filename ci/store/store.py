@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from ci.store.buildsets import BuildsetTable
 from ci.store.database import Database
-from ci.store.events import ConnectionTable, EventTable
+from ci.store.events import ConnectionTable, EventTable, TimerTable
 from ci.store.holds import HoldTable
 from ci.store.nodes import NodeTable
 from ci.store.retention import Retention
 from ci.store.reviews import ReviewTable
+from ci.store.tests import TestTable
 from ci.store.views import Views
 
 if TYPE_CHECKING:
@@ -25,10 +26,12 @@ class SqliteStore:
         self._database = Database(path)
         self.events = EventTable(self._database)
         self.connections = ConnectionTable(self._database)
+        self.timers = TimerTable(self._database)
         self.buildsets = BuildsetTable(self._database)
         self.nodes = NodeTable(self._database)
         self.holds = HoldTable(self._database)
         self.outbox = ReviewTable(self._database)
+        self.test_intake = self.test_history = TestTable(self._database)
         self.retention = Retention(self._database)
         self.views = Views(self._database)
 

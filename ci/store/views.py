@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ci.model.change import Change
-from ci.model.codec import from_json
+from ci.model.codec import from_json, ref_from_json
 from ci.model.hold import HOLDER
 from ci.model.node import Condition
 from ci.model.views import (
@@ -92,7 +92,7 @@ class Views:
             return None
         buildset = self._database.row("buildset", id=rows[0]["buildset_id"])
         assert buildset is not None  # noqa: S101 - held by the foreign key
-        return BuildView(build_from_row(rows[0]), from_json(Change, buildset["change"]), buildset["pipeline"])
+        return BuildView(build_from_row(rows[0]), ref_from_json(buildset["change"]), buildset["pipeline"])
 
     def steps(self, noun_id: str) -> tuple[StepView, ...]:
         return tuple(StepView(**row) for row in self._database.rows("transitions_of", noun_id=noun_id))
@@ -127,13 +127,13 @@ class Views:
             "failures_of_tests",
             tests=json.dumps(tests),
             connection=view.change.connection,
-            change_number=view.change.number,
+            change_number=view.change.number if isinstance(view.change, Change) else None,
             searched=SEARCHED_BUILDS,
             limit=limit,
         )
         return tuple(
             FailureElsewhere(
-                row["test"], row["build_id"], row["job_name"], from_json(Change, row["change"]), row["ended_at"]
+                row["test"], row["build_id"], row["job_name"], ref_from_json(row["change"]), row["ended_at"]
             )
             for row in rows
         )
@@ -143,7 +143,7 @@ class Views:
         return tuple(row["record"] for row in rows)
 
     def _build_view(self, row: Mapping[str, object]) -> BuildView:
-        return BuildView(build_from_row(row), from_json(Change, str(row["change"])), str(row["pipeline"]))
+        return BuildView(build_from_row(row), ref_from_json(str(row["change"])), str(row["pipeline"]))
 
 
 def _dropped_view(row: Mapping[str, Any]) -> DroppedReviewView:

@@ -9,6 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from starlette.responses import PlainTextResponse, Response
 
+from ci.model.change import Change
 from ci.model.node import NodeState
 from ci.web.dashboard import dashboard
 from ci.web.words import iso
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from ci.model.build import Build, Buildset
-    from ci.model.change import Change
+    from ci.model.change import Ref
     from ci.model.views import BuildView
     from ci.web.sources import Sources
 
@@ -180,15 +181,15 @@ class _StateMetrics:
         return machines
 
 
-def _ref(change: Change) -> dict[str, Any]:
+def _ref(change: Ref) -> dict[str, Any]:
     return {
         "connection": change.connection,
         "project": change.project,
         "branch": change.branch,
-        "change": change.number,
-        "patchset": change.patchset,
+        "change": change.number if isinstance(change, Change) else None,
+        "patchset": change.patchset if isinstance(change, Change) else None,
         "ref": change.ref,
-        "ref_url": change.url,
+        "ref_url": change.url or None,
         "subject": change.subject,
     }
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ci.model.build import CONSOLE_FILE, FailedTest, Result
+from ci.model.change import Change
 from ci.model.views import BuildView, FailureElsewhere, StepView
 from ci.web.blame import blame
 from ci.web.log_files import NoSuchFile, is_folder, list_folder, opened_below
@@ -94,7 +95,7 @@ def build_page(sources: Sources, view: BuildView) -> BuildPage:
     tasks = sources.views.task_events(build)
     return BuildPage(
         view=view,
-        blame=blame(build, elsewhere),
+        blame=blame(build, elsewhere) if isinstance(view.change, Change) else "",
         tests=tuple(
             TestRow(test, tuple(failure for failure in elsewhere if failure.test == test.name))
             for test in build.failed_tests

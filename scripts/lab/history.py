@@ -34,7 +34,7 @@ _COLUMNS = {
     "buildsets": (
         "id event_id pipeline connection project change_number patchset change state result created_at ended_at"
     ),
-    "builds": "id buildset_id job_name job state result failed_tests created_at started_at ended_at",
+    "builds": "id buildset_id job_name job state result failed_tests created_at started_at ended_at tests_taken_at",
     "reviews": "buildset_id kind connection record state created_at sent_at",
     "transitions": "at noun noun_id from_state to_state",
     "task_events": "build_id attempt position record",
@@ -125,7 +125,7 @@ class _Rows:
                 yield (
                     _build_id(n, place), _buildset_id(n), name, self._jobs[place], "ended",
                     "FAILURE" if failed else "SUCCESS", _failed_tests(n) if failed else "[]", ended_at - 3600,
-                    ended_at - 3500, ended_at - 1,
+                    ended_at - 3500, ended_at - 1, ended_at,
                 )  # fmt: skip
 
     def _reviews(self, numbers: range) -> Iterator[tuple[object, ...]]:

@@ -20,7 +20,7 @@ from ci.config.settings import GerritSettings
 from ci.errors import CIError, HostKeyMismatch, Interrupted, MergeConflict, Refused, Unavailable
 from ci.git.mirror import Mirror
 from ci.git.sources import GitSources
-from ci.model.change import Change
+from ci.model.change import Branch, Change
 
 ENVIRONMENT = {
     **{name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
@@ -259,6 +259,42 @@ def test_a_mirror_without_a_head_never_reaches_a_repository_around_it(sources, u
     (mirror / "HEAD").unlink()
     sources.resolve(upstream.change(118, {"nova/b.py": "changed\n"}))
     assert git(tmp_path, "for-each-ref") == ""
+
+
+def test_the_tip_of_a_branch_is_what_is_prepared_and_stays_so_for_a_buildset(server, sources, upstream, tmp_path):
+    upstream.push("stable/pike")
+    about = Branch("gerrit", upstream.project, "stable/pike")
+    (project,) = sources.prepare(about, (), tmp_path / "src", buildset_id="s1")
+    assert (project.checkout, project.commit) == ("stable/pike", upstream.tip("stable/pike"))
+    upstream.commit({"nova/a.py": "later\n"}, "later")
+    upstream.push("stable/pike")
+    again = GitSources(settings(server), tmp_path / "mirrors")
+    assert again.prepare(about, (), tmp_path / "again", buildset_id="s1") == (project,)
+    (later,) = sources.prepare(about, (), tmp_path / "later", buildset_id="s2")
+    assert later.commit == upstream.tip("stable/pike") != project.commit
+    again.close()
+
+
+def test_a_branch_that_is_gone_is_refused(sources, upstream, tmp_path):
+    with pytest.raises(Refused, match="has no branch stable/gone"):
+        sources.prepare(Branch("gerrit", upstream.project, "stable/gone"), (), tmp_path / "src", buildset_id="s1")
+
+
+def test_the_server_tells_its_branches_but_for_those_that_cannot_be_checked_out(sources, upstream):
+    upstream.push("stable/pike")
+    upstream.push("-odd")
+    assert sources.branch_names("gerrit", upstream.project) == ("master", "stable/pike")
+    with pytest.raises(Refused):
+        sources.branch_names("gerrit", "no/such/project")
+
+
+def test_the_branches_of_a_server_that_is_away_are_worth_another_try(server, upstream, tmp_path):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        away = GitSources(settings(server, port=unused.getsockname()[1]), tmp_path / "mirrors")
+    with pytest.raises(Unavailable):
+        away.branch_names("gerrit", upstream.project)
+    away.close()
 
 
 def test_an_unreachable_server_is_worth_another_try(server, upstream, tmp_path):

@@ -7,9 +7,9 @@ import pytest
 
 from ci.store.database import Database, load_queries
 
-GROWING = {"events", "buildsets", "builds", "reviews", "transitions", "task_events"}
+GROWING = {"events", "buildsets", "builds", "reviews", "transitions", "task_events", "test_days"}
 # Indexes of what has not ended: as long as the queue, however long the history.
-OPEN = {"events_new", "builds_open", "buildsets_open", "buildsets_running", "reviews_open"}
+OPEN = {"events_new", "builds_open", "buildsets_open", "buildsets_running", "reviews_open", "builds_untaken"}
 # Going over a whole table (or all of an index), and why that costs little all the same.
 JUSTIFIED = {
     "latest_builds": "in the order of the index, and ends after `limit` rows",
@@ -65,7 +65,8 @@ def test_what_ends_after_some_rows_does_not_sort_all_first(connection, name):
 
 
 @pytest.mark.parametrize(("table", "column"), [("buildsets", "event_id"), ("builds", "buildset_id"),
-                                               ("reviews", "buildset_id"), ("task_events", "build_id")])  # fmt: skip
+                                               ("reviews", "buildset_id"), ("task_events", "build_id"),
+                                               ("test_days", "series_id"), ("test_days", "test_id")])  # fmt: skip
 def test_a_removed_row_is_looked_for_by_an_index_where_others_refer_to_it(connection, table, column):
     (step,) = plan(connection, f"select 1 from {table} where {column} = :value")  # noqa: S608 - names of the list above
     assert step.startswith("SEARCH"), step

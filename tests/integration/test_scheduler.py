@@ -360,7 +360,7 @@ def test_trouble_of_the_database_sets_no_event_aside(desk, monkeypatch):
     def full(*_):
         raise DiskFull("no room")
 
-    monkeypatch.setattr(desk.store.buildsets, "running_of_change", full)
+    monkeypatch.setattr(desk.store.buildsets, "running_of", full)
     with pytest.raises(DiskFull):
         desk.happens()
     assert len(desk.store.events.pending("opendev", desk.clock.time)) == 1

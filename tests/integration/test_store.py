@@ -63,7 +63,7 @@ def test_a_change_has_one_running_buildset_in_a_pipeline(store):
         store.buildsets.add(buildset(build("b2"), buildset_id="s2"), None, 2.0)
     store.buildsets.end("s1", Result.CANCELED, "superseded", 3.0)
     store.buildsets.add(buildset(build("b2"), buildset_id="s2"), None, 4.0)
-    assert [one.id for one in store.buildsets.running_of_change("gerrit", 4711)] == ["s2"]
+    assert [one.id for one in store.buildsets.running_of(change(number=4711))] == ["s2"]
 
 
 def test_a_transaction_is_kept_wholly_or_not_at_all(store):

@@ -1,6 +1,7 @@
 -- name: add_buildset
-insert into buildsets (id, event_id, pipeline, connection, project, change_number, patchset, change, state, created_at)
-values (:id, :event_id, :pipeline, :connection, :project, :change_number, :patchset, :change, 'running', :now)
+-- `change_number` and `patchset` are null for a branch.
+insert into buildsets (id, event_id, pipeline, connection, project, branch, change_number, patchset, change, state, created_at)
+values (:id, :event_id, :pipeline, :connection, :project, :branch, :change_number, :patchset, :change, 'running', :now)
 
 -- name: end_buildset
 update buildsets set state = 'ended', result = :result, ended_at = :now where id = :id and state = 'running'
@@ -16,11 +17,15 @@ select * from buildsets where state = 'running' order by created_at, id
 select * from buildsets
 where state = 'running' and connection = :connection and change_number = :change_number order by created_at
 
+-- name: running_buildsets_of_branch
+select * from buildsets where state = 'running' and change_number is null
+  and connection = :connection and project = :project and branch = :branch order by created_at
+
 -- name: latest_ended_buildsets
 select id from buildsets where state = 'ended' order by ended_at desc limit :limit
 
 -- name: failures_of_tests
--- The same tests in builds of other changes, latest first, among the last `searched` builds that had failed tests.
+-- The same tests in builds of other changes or of branches, latest first, among the last `searched` builds that had failed tests.
 select test.value ->> 'name' as test, failed.id as build_id, failed.job_name, failed.ended_at, buildsets.change
 from (
   select id, buildset_id, job_name, ended_at, failed_tests from builds where failed_tests <> '[]'
@@ -29,7 +34,7 @@ from (
 join buildsets on buildsets.id = failed.buildset_id
 join json_each(failed.failed_tests) as test
 where test.value ->> 'name' in (select value from json_each(:tests))
-  and (buildsets.connection <> :connection or buildsets.change_number <> :change_number)
+  and (buildsets.connection <> :connection or buildsets.change_number is not :change_number)
 order by failed.ended_at desc limit :limit
 
 -- name: builds_of_buildset
@@ -68,8 +73,8 @@ where change_number = :change_number and (:connection is null or connection = :c
 order by builds.created_at desc, builds.rowid desc limit :limit
 
 -- name: add_build
-insert into builds (id, buildset_id, job_name, job, state, created_at)
-values (:id, :buildset_id, :job_name, :job, 'waiting', :now)
+insert into builds (id, buildset_id, job_name, job, precedence, state, created_at)
+values (:id, :buildset_id, :job_name, :job, :precedence, 'waiting', :now)
 
 -- name: lease_build
 update builds set state = 'starting', started_at = :now, machines = :machines where id = :id and state = 'waiting'
@@ -86,8 +91,9 @@ update builds set state = 'waiting', attempt = attempt + 1, error = :error, pid 
 where id = :id and state = :from_state
 
 -- name: end_build
+-- `tests_taken_at` null: it has tests to tell of.
 update builds set state = 'ended', result = :result, error = :error, failed_tests = :failed_tests, counts = :counts,
-  ended_at = :now, started_at = coalesce(started_at, :now)
+  ended_at = :now, started_at = coalesce(started_at, :now), tests_taken_at = :tests_taken_at
 where id = :id and state = :from_state
 
 -- name: cancel_build

@@ -1,8 +1,8 @@
 -- name: add_event
 -- A new event; nothing happens when its natural key is known.
 -- Another than `same_source` may have told of it at about that time, under a key that begins as `same_as` (JSON) says.
-insert into events (connection, natural_key, type, created_at, received_at, record, source, state, outcome)
-select :connection, :natural_key, :type, :created_at, :received_at, :record, :source, :state, :outcome
+insert into events (connection, natural_key, type, created_at, received_at, record, source, state, outcome, retry_at)
+select :connection, :natural_key, :type, :created_at, :received_at, :record, :source, :state, :outcome, :retry_at
 where not exists (
   select 1 from json_each(:same_as) as stem cross join events on events.connection = :connection
     and events.natural_key >= stem.value and events.natural_key < stem.value || char(1114111)
@@ -45,6 +45,15 @@ select watermark from connections where name = :name
 
 -- name: raise_watermark
 update connections set watermark = :watermark where name = :name and coalesce(watermark, -1) < :watermark
+
+-- name: timer
+select told_until from timers
+where pipeline = :pipeline and cron = :cron and connection = :connection and project = :project
+
+-- name: set_timer
+insert into timers (pipeline, cron, connection, project, told_until)
+values (:pipeline, :cron, :connection, :project, :told_until)
+on conflict (pipeline, cron, connection, project) do update set told_until = :told_until
 
 -- name: connections
 select name, state, reason, since, last_event_at from connections order by name

@@ -62,3 +62,21 @@ from (select id, received_at, state from events where id > :after order by id li
 -- name: remove_events
 -- `ids` is JSON.
 delete from events where id in (select value from json_each(:ids)) and state = 'done'
+
+-- name: remove_test_days
+-- There are as many series as pairs of a job and a branch.
+delete from test_days where (series_id, day, test_id) in (
+  select series_id, day, test_id from test_series cross join test_days
+    on test_days.series_id = test_series.id and day < :before limit :limit
+)
+
+-- name: remove_empty_test_series
+delete from test_series where not exists (select 1 from test_days where series_id = test_series.id)
+
+-- name: tests_after
+select id, exists (select 1 from test_days where test_id = test.id) as used
+from (select id from tests where id > :after order by id limit :limit) as test
+
+-- name: remove_tests
+-- `ids` is JSON.
+delete from tests where id in (select value from json_each(:ids))

@@ -199,7 +199,7 @@ LANGUAGE = {
     ),
     "cron line": (
         "- pipeline:\n    name: p\n    manager: independent\n    trigger:\n      timer:\n        - time: daily\n",
-        "6:17: 'daily' is no cron line (minute hour day month weekday, for example: 0 3 * * *)",
+        "6:17: 'daily' is no cron line: has five fields, or six with seconds, or seven with jitter (minute hour day month weekday, for example: 0 3 * * *)",
     ),
     "dangling job": (
         "- project:\n    name: nova\n    check:\n      jobs: [bse]\n",

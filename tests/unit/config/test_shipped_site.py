@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from ci.config.list_use import lists_of_jobs
 from ci.config.site import load_site
-from ci.model.change import Change
+from ci.model.change import Branch, Change
 
 ROOT = Path(__file__).parents[3]
 
@@ -51,3 +52,47 @@ def test_files_that_do_not_matter(layout, name):
 )
 def test_files_that_matter(layout, name):
     assert len(select(layout, (name,), "stable/pike")) == 2
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "branch", "runs"), [("periodic", "master", True), ("periodic", "stable/pike", False)]
+)
+def test_the_skipped_tests_run_each_night_on_master(layout, pipeline, branch, runs):
+    jobs = layout.select_jobs(pipeline, Branch("opendev", "openstack/nova", branch)).jobs
+    assert [job.name for job in jobs] == (["nova-in-tree-skipped"] if runs else [])
+    assert [str(cron) for cron in layout.pipelines[pipeline].timers] == ["0 4 * * *"]
+
+
+def test_the_skipped_tests_are_run_by_the_skip_list_itself_and_vote_nowhere(layout):
+    change = Change("opendev", "openstack/nova", "master", 1, 1, "", "", files=("nova/virt/driver.py",))
+    (job,) = layout.select_jobs("experimental", change).jobs
+    assert job.variables["tempest_include_list"] == "skip_lists/nova-in-tree.txt"
+    assert "tempest_exclude_lists" not in job.variables
+    assert not job.voting
+    reporters = [*layout.pipelines["experimental"].success, *layout.pipelines["experimental"].failure]
+    assert [reporter.labels for reporter in reporters] == [(), ()]
+    assert layout.pipelines["periodic"].precedence == "low"
+
+
+def test_which_lists_each_job_runs_with(layout):
+    uses = lists_of_jobs(layout)
+    assert uses["nova-in-tree"].excludes == {"skip_lists/nova-in-tree.txt"} == uses["nova-in-tree-skipped"].includes
+    assert uses["nova-in-tree-skipped"].pipelines == {"experimental", "periodic"}
+    assert not uses["nova-in-tree"].includes
+    assert not uses["nova-in-tree-skipped"].excludes
+
+
+@pytest.mark.parametrize(
+    ("comment", "starts"),
+    [
+        ("Patch Set 2:\n\ncheck experimental", True),
+        ("Patch Set 2: Code-Review+1\n\ncheck experimental\n", True),
+        ("check experimental", True),
+        ("Patch Set 2:\n\ncheck experimental please", False),
+        ("Patch Set 2:\n\nI would not check experimental", False),
+        ("Patch Set 2:\n\nrecheck", False),
+    ],
+)
+def test_experimental_on_request(layout, comment, starts):
+    (trigger,) = layout.pipelines["experimental"].triggers
+    assert any(regex.search(comment) for regex in trigger.comments) is starts

@@ -31,11 +31,8 @@ PIPELINE = "- pipeline:\n    name: more\n    manager: independent\n    trigger: 
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        (f"{PIPELINE}    precedence: high\n", f"{PLACE}:5:5: `precedence` has no effect on this engine"),
         (f"{PIPELINE}    disable-after-consecutive-failures: 3\n",
-         f"{PLACE}:5:5: `disable-after-consecutive-failures`"),
-        ("- pipeline:\n    name: more\n    manager: independent\n    trigger: {timer: [{time: 0 3 * * *}]}\n",
-         f"{PLACE}:4:15: `timer`"),
+         f"{PLACE}:5:5: `disable-after-consecutive-failures` has no effect on this engine"),
         ("- semaphore: {name: one}\n- job:\n    name: x\n    run: playbooks/run.yaml\n    semaphores: [one]\n",
          f"{PLACE}:5:5: `semaphores`"),
         (("- job:\n    name: x\n    run: playbooks/run.yaml\n"
@@ -49,7 +46,7 @@ def test_the_job_language(tmp_path, text, line):
 
 
 def test_what_asks_for_nothing_is_passed_over(tmp_path):
-    assert warnings(tmp_path, f"{PIPELINE}    precedence: normal\n") == []
+    assert warnings(tmp_path, "- job: {name: x, run: playbooks/run.yaml, semaphores: []}\n") == []
 
 
 def test_nodepool(tmp_path):

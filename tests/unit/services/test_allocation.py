@@ -1,6 +1,7 @@
 """Who gets which node, and who waits."""
 
 from ci.model.build import BuildState, Result
+from ci.model.pipeline import Precedence
 from ci.services import decisions
 from ci.services.decisions import EndBuild, Lease
 from tests.fakes.records import build, job, node
@@ -76,3 +77,20 @@ def test_the_end_of_the_first_pause_is_when_to_look_again():
     busy = build("b4", state=BuildState.RUNNING, retry_at=NOW + 1)
     assert decisions.next_retry_at([*waits, busy], NOW) == NOW + 4
     assert decisions.next_retry_at([build("b1")], NOW) is None
+
+
+def test_a_higher_precedence_goes_first_and_within_one_who_came_first():
+    waiting = [
+        build("nightly", precedence=Precedence.LOW),
+        build("b1"),
+        build("b2"),
+        build("gate", precedence=Precedence.HIGH),
+    ]
+    decided = allocate(waiting, [node("n1"), node("n2"), node("n3")], NONE)
+    assert list(leases(decided)) == ["gate", "b1", "b2"]
+
+
+def test_a_low_build_does_not_take_the_node_that_a_higher_one_saves_up_for():
+    nodes = [node("n1"), node("n2")]
+    waiting = [build("nightly", precedence=Precedence.LOW), build("big", of=job(nodes=2))]
+    assert allocate(waiting, nodes, frozenset({nodes[0].id})) == []

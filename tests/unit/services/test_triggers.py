@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ci.config.site import load_site
-from ci.model.change import Account, Approval, Change
+from ci.model.change import Account, Approval, Branch, Change
 from ci.model.event import Event, EventType
 from ci.model.pipeline import ApprovalFilter, ChangeFilter, Pipeline, Trigger
 from ci.model.regex import Regex
@@ -178,6 +178,32 @@ def test_an_order_goes_past_triggers_and_requirements():
     assert starts(with_filter(open=False), order)
     assert not starts(replace(PIPELINE, name="other"), order)
     assert not starts(PIPELINE, replace(order, type=EventType.DEQUEUE))
+
+
+def test_an_order_without_a_pipeline_is_for_those_that_new_patch_sets_start():
+    order = replace(event(EventType.ENQUEUE, author="our-ci"), pipeline=None)
+    assert starts(PIPELINE, order)
+    assert not starts(replace(PIPELINE, name="experimental", triggers=()), order)
+    assert starts(replace(PIPELINE, name="experimental", triggers=()), replace(order, pipeline="experimental"))
+
+
+def test_a_timer_starts_its_own_pipeline_alone():
+    branch = Branch("gerrit", "nova", "master")
+    due = Event("gerrit", EventType.TIMER, "timer", "key", 1, pipeline="periodic", branch=branch)
+    periodic = Pipeline("periodic")
+    assert judge(periodic, due, branch, NOW, OWN).starts
+    assert may_matter(periodic, due)
+    assert not judge(PIPELINE, due, branch, NOW, OWN).starts
+    assert not may_matter(PIPELINE, due)
+
+
+def test_what_ends_a_branch_that_runs():
+    branch = Branch("gerrit", "nova", "master")
+    order = Event("gerrit", EventType.DEQUEUE, "dequeue", "key", 1, pipeline="check", branch=branch)
+    assert ends_running(PIPELINE, order, branch, branch, restarts=False) == "dequeued by an operator"
+    assert ends_running(PIPELINE, replace(order, pipeline="other"), branch, branch, restarts=False) is None
+    assert ends_running(PIPELINE, order, branch, replace(branch, branch="stable/pike"), restarts=False) is None
+    assert ends_running(PIPELINE, event(EventType.CHANGE_ABANDONED), CHANGE, branch, restarts=False) is None
 
 
 def test_a_hostile_comment_is_judged_quickly_and_told_shortly():

@@ -7,9 +7,10 @@ import pytest
 
 from ci.errors import Unavailable
 from ci.model.build import FailedTest, Result
+from ci.model.change import Branch
 from ci.web.app import create_app
 from tests.unit.web.asking import Asker
-from tests.unit.web.rows import HOSTILE, NOW, OTHER_TEST, TEST, change, task
+from tests.unit.web.rows import HOSTILE, NOW, OTHER_TEST, TEST, change, job, node, task
 
 
 class Page(HTMLParser):
@@ -236,3 +237,24 @@ def test_a_vote_that_was_not_posted_is_listed_with_its_reason(ask, ids):
     text = ask("/").text
     assert "Votes that were not posted" in text
     assert text.count("a newer patch set is current") == 2
+
+
+def test_a_build_of_a_branch_has_its_pages_and_blames_no_patch(ask, rows):
+    buildset = rows.buildset(Branch("opendev", "openstack/nova", "stable/pike"), "ab", age=900, jobs=(job("nightly"),))
+    (one,) = buildset.builds
+    rows.end(rows.run(one, node("n9")), Result.FAILURE, error="it broke")
+    for path in ("/", f"/buildset/{buildset.id}", f"/build/{one.id}"):
+        answer = ask(path)
+        assert answer.status == 200, path
+        assert "stable/pike" in answer.text
+    assert "patch" not in ask(f"/build/{one.id}").text.partition("<dl>")[0]
+    ref = ask(f"/api/build/{one.id}").json()["ref"]
+    assert (ref["change"], ref["patchset"], ref["ref"]) == (None, None, "refs/heads/stable/pike")
+
+
+def test_a_failure_on_a_branch_is_told_on_the_page_of_a_change(ask, rows):
+    test = FailedTest("tempest.api.Servers.test_list")
+    (nightly,) = rows.buildset(Branch("opendev", "openstack/nova", "master"), "ac", jobs=(job("nightly"),)).builds
+    rows.end(rows.run(nightly, node("n9")), Result.FAILURE, tests=(test,))
+    failed = rows.failed(530_001, "ad", (test,))
+    assert f"/build/{nightly.id}" in ask(f"/build/{failed.id}").text

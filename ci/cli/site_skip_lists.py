@@ -1,0 +1,100 @@
+"""The skip lists of a site and what its jobs make of them, for the verbs that read them all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from ci.config.job_variables import job_variables
+from ci.config.site import Site
+from ci.errors import Finding, SiteError
+from ci.skip_lists.files import read_list
+from ci.skip_lists.model import SkipList
+from ci.skip_lists.parse import parse_skip_list
+from ci.skip_lists.selection import JobLists, Selection, job_lists
+from ci.skip_lists.site_lists import site_lists
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ci.cli.root import Invocation
+    from ci.config.layout import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class JobSelection:
+    """What a job leaves out on some branches of the site, () where that is on all of them."""
+
+    job: str
+    branches: tuple[str, ...]
+    lists: JobLists
+    selection: Selection
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSkipLists:
+    """Lists by their path in the site, and the jobs that have lists; `site` is None where other files have errors."""
+
+    site: Site | None
+    lists: Mapping[str, SkipList]
+    jobs: tuple[JobSelection, ...] = ()
+
+
+def load_skip_lists(invocation: Invocation) -> SiteSkipLists:
+    """Read the lists of a site; what is wrong with it and with them is said on stderr, and the rest is used."""
+    site = load_site_if_good(invocation)
+    lists = {name: read_skip_list(invocation.site / name, name) for name in list_names(invocation, site)}
+    for one in lists.values():
+        warn_of_errors(one)
+    return SiteSkipLists(site, lists, tuple(_jobs(site.layout, lists)) if site else ())
+
+
+def load_site_if_good(invocation: Invocation) -> Site | None:
+    """Read the site; where its files have errors that is said on stderr, and skip lists can still be read."""
+    try:
+        return invocation.load_site()
+    except SiteError as error:
+        click.echo(f"warning: jobs are not known: {error.findings[0]} (powervm-ci check tells all)", err=True)
+        return None
+
+
+def list_names(invocation: Invocation, site: Site | None) -> tuple[str, ...]:
+    """Return the paths of the site's lists, from its folder: those in its folder of lists, and those that jobs name."""
+    return site_lists(invocation.site, site.layout if site else None).names
+
+
+def read_skip_list(path: Path, name: str) -> SkipList:
+    """Read one list; one that cannot be read has that as its finding."""
+    content = read_list(path, name)
+    return SkipList(name, (), (content,)) if isinstance(content, Finding) else parse_skip_list(name, content)
+
+
+def warn_of_errors(one: SkipList) -> None:
+    """Say on stderr that a list has errors, so that nobody takes what it says for the whole."""
+    if one.findings:
+        more = f" and {len(one.findings) - 1} more" if len(one.findings) > 1 else ""
+        click.echo(f"warning: {one.findings[0]}{more}: powervm-ci skip-list check", err=True)
+
+
+def _jobs(layout: Layout, lists: Mapping[str, SkipList]) -> list[JobSelection]:
+    branches = layout.branches
+    uses: dict[tuple[str, JobLists], list[str]] = {}
+    for branch in branches:
+        for job, variables in job_variables(layout, branch).items():
+            named = job_lists(variables)
+            if named != JobLists():
+                uses.setdefault((job, named), []).append(branch)
+    return [
+        JobSelection(job, () if len(on) == len(branches) else tuple(on), named, _selection(job, named, lists))
+        for (job, named), on in sorted(uses.items(), key=lambda use: use[0][0])
+    ]
+
+
+def _selection(job: str, named: JobLists, lists: Mapping[str, SkipList]) -> Selection:
+    excludes = [lists[os.path.normpath(path)] for path in named.excludes]
+    include = lists[os.path.normpath(named.include)] if named.include else None
+    return Selection(job, excludes, include, named.expression)

@@ -1,0 +1,1 @@
+"""Skip lists: read, checked, repaired, converted, explained and compared."""

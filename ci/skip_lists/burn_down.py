@@ -1,0 +1,52 @@
+"""How the skip lists grew and shrank: entries for each list and reason, at each commit that changed a list."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from ci.model.views import BurnDownPoint
+from ci.skip_lists.history import ListHistory
+from ci.skip_lists.parse import parse_skip_list
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from ci.model.file_history import Commit
+    from ci.ports import FileHistory
+
+
+def burn_down(history: FileHistory, lists: Collection[str], since: float = 0.0) -> tuple[BurnDownPoint, ...]:
+    """Return the state of all lists after each commit that changed one, oldest first.
+
+    `lists` are those outside of the site's folder of skip lists. Only commits that came to the branch at `since`
+    (seconds since the epoch) or later count.
+    """
+    own = ListHistory(history, lists)
+    states: list[tuple[Commit, dict[str, str]]] = []
+    state: dict[str, str] = {}
+    oldest_first = reversed(tuple(own.changes()))
+    for commit, changes in groupby(oldest_first, lambda change: change.commit):
+        state = {**state, **{change.name: change.after for change in changes}}
+        if commit.committed_at >= since:
+            states.append((commit, state))
+    counts = {
+        name: _entries_by_reason(content)
+        for name, content in own.contents(name for _, state in states for name in state.values())
+    }
+    return tuple(BurnDownPoint(commit, _counted(state, counts)) for commit, state in states)
+
+
+def _counted(state: Mapping[str, str], counts: Mapping[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+    return {name: counts[content] for name, content in sorted(state.items()) if content}
+
+
+def _entries_by_reason(content: bytes) -> dict[str, int]:
+    """Count entries, also those of no use to tempest: of what lists were before they had their form."""
+    parsed = parse_skip_list("", content)
+    counter: Counter[str] = Counter()
+    for block in parsed.blocks:
+        counter[block.head.get("reason", "")] += len(block.entries)
+    counter[""] += parsed.expressions - len(parsed.entries)
+    return {reason: entries for reason, entries in counter.items() if entries}

@@ -1,0 +1,111 @@
+"""Skip lists through the history of the site: under the name that each has today, and since when it has an ID."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from ci.model.file_history import Commit
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from ci.model.file_history import Step
+    from ci.ports import FileHistory
+
+FOLDER = "skip_lists"
+_GLOB_CHARACTERS = re.compile(r"([\\*?\[\]])")
+
+
+@dataclass(frozen=True, slots=True)
+class ListChange:
+    """What a commit did to a list; `before` and `after` name contents, "" where there was no list."""
+
+    commit: Commit
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Since which commit a list has had an ID without a break, and which one brought it for the first time."""
+
+    since: Commit
+    first: Commit
+
+
+class ListHistory:
+    """The history of all files in the site's folder of skip lists, and of the `lists` that lie elsewhere.
+
+    Names are paths from the site's folder. Lists that were renamed, also from another folder, go by their last name.
+    """
+
+    def __init__(self, history: FileHistory, lists: Collection[str]) -> None:
+        self._history = history
+        self._named = frozenset(history.prefix + name for name in lists)
+        # A list may have come from any other text file.
+        self._patterns = ("**/*.txt", *(_GLOB_CHARACTERS.sub(r"\\\1", name) for name in sorted(self._named)))
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the oldest commits are missing."""
+        return self._history.is_cut
+
+    def contents(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield each content, once, with its name."""
+        return self._history.contents(names)
+
+    def changes(self) -> Iterator[ListChange]:
+        """Yield what happened to lists, newest first."""
+        names: dict[str, str] = {}
+
+        def name_of(path: str) -> str | None:
+            return names.get(path) or (path.removeprefix(self._history.prefix) if self._is_list(path) else None)
+
+        for step in self._history.steps(self._patterns):
+            renamed: dict[str, str] = {}
+            for change in step.changes:
+                name = name_of(change.path)
+                if name is not None:
+                    yield ListChange(step.commit, name, change.before, change.after)
+                    if change.old_path != change.path:
+                        renamed[change.old_path] = name
+                        names.pop(change.path, None)
+                elif (left := name_of(change.old_path)) is not None:
+                    yield ListChange(step.commit, left, change.before, "")
+            names.update(renamed)
+
+    def presences(self, identity: str, lists: Collection[str]) -> dict[str, Presence]:
+        """Say for each list that has the ID in its last commit since when it does."""
+        line = re.compile(rb"^[ \t]*" + re.escape(identity.encode()) + rb"(?![\w-])", re.MULTILINE)
+        changes = [change for change in self.changes() if change.name in lists]
+        asked = [name for change in changes for name in (change.before, change.after)]
+        having = {name for name, content in self.contents(asked) if line.search(content)}
+        found: dict[str, Presence] = {}
+        for name in lists:
+            own = [change for change in changes if change.name == name]
+            arrivals = [one.commit for one in own if one.after in having and one.before not in having]
+            if arrivals and own[0].after in having:
+                found[name] = Presence(self._origin(arrivals[0], line), self._origin(arrivals[-1], line))
+        return found
+
+    def _origin(self, commit: Commit, line: re.Pattern[bytes]) -> Commit:
+        """Return the commit in which a line was written: a merge only brought it."""
+        if not commit.is_merge:
+            return commit
+        steps: Sequence[Step] = self._history.merged(commit, self._patterns)
+        asked = [name for step in steps for change in step.changes for name in (change.before, change.after)]
+        having = {name for name, content in self.contents(asked) if line.search(content)}
+        written = (
+            step.commit
+            for step in reversed(steps)
+            if any(change.after in having and change.before not in having for change in step.changes)
+        )
+        return next(written, commit)
+
+    def _is_list(self, path: str) -> bool:
+        folder, _, name = path.rpartition("/")
+        return path in self._named or (folder == f"{self._history.prefix}{FOLDER}" and fnmatchcase(name, "*.txt"))
