@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ci.cli.list_warnings import list_warnings
 from ci.config.references import FILE_VARIABLES
 from ci.config.yaml_marks import MAX_BYTES
 from ci.errors import Finding, SiteError
+from ci.skip_lists.model import SkipList
 from ci.skip_lists.parse import parse_skip_list
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from ci.cli.root import Invocation
@@ -38,14 +40,17 @@ def check(invocation: Invocation, as_json: bool) -> int:
     except SiteError as error:
         findings += error.findings
     lists = sorted({*_all_lists(invocation.site), *(_named_lists(site) if site else ())})
+    sound: list[SkipList] = []
     for name in lists:
         # a list that is named and not there has been reported with the job that names it
-        findings += _list_findings(invocation.site, name)
+        found = _read_list(invocation.site, name)
+        findings += found.findings
+        sound += [found] if not found.findings else []
     for name in _include_lists(site) if site else ():
         if not parse_skip_list(name, (invocation.site / name).read_bytes()).ids:
             findings.append(Finding(name, 1, 1, "an include list without an ID selects every test", "name some tests"))
     findings = sorted(set(findings))
-    warnings = sorted(site.warnings) if site else []
+    warnings = sorted({*(site.warnings if site else ()), *list_warnings(sound, site)})
     if as_json:
         click.echo(json.dumps(_as_json(findings, warnings, site, len(lists))))
     else:
@@ -53,14 +58,15 @@ def check(invocation: Invocation, as_json: bool) -> int:
     return 1 if findings else 0
 
 
-def _list_findings(site: Path, name: str) -> Sequence[Finding]:
+def _read_list(site: Path, name: str) -> SkipList:
     path = site / name
     try:
-        if not path.is_file() or path.stat().st_size > MAX_BYTES:
-            return [Finding(name, 0, 0, f"is not a file of at most {MAX_BYTES} bytes", "remove or replace it")]
-        return parse_skip_list(name, path.read_bytes()).findings
+        if path.is_file() and path.stat().st_size <= MAX_BYTES:
+            return parse_skip_list(name, path.read_bytes())
+        problem = Finding(name, 0, 0, f"is not a file of at most {MAX_BYTES} bytes", "remove or replace it")
     except (OSError, RuntimeError) as error:
-        return [Finding(name, 0, 0, f"cannot be read: {getattr(error, 'strerror', None) or error}", "replace it")]
+        problem = Finding(name, 0, 0, f"cannot be read: {getattr(error, 'strerror', None) or error}", "replace it")
+    return SkipList(name, (), (problem,))
 
 
 def _include_lists(site: Site) -> set[str]:

@@ -15,6 +15,7 @@ from ci.services.executor import Executor
 from ci.services.janitor import Janitor
 from ci.services.leases import LeaseCheck
 from ci.services.listener import Listener
+from ci.services.lockstep import Lockstep
 from ci.services.loop import run_loop
 from ci.services.loop_threads import LoopThreads
 from ci.services.mirror_care import MirrorCare
@@ -57,6 +58,7 @@ class Parts:
     reporter: Reporter
     janitor: Janitor
     mirror_care: MirrorCare
+    lockstep: Lockstep
     web: Server
     pulse: Pulse
     threads: LoopThreads
@@ -84,6 +86,7 @@ class Service:
             "executor": parts.executor.step,
             "janitor": parts.janitor.step,
             "mirror_care": parts.mirror_care.step,
+            "lockstep": parts.lockstep.step,
             "watcher": _Watcher(parts.store, parts.pulse).step,
         }
         for connection in parts.connections:  # loops of its own for each: one Gerrit that hangs holds up no other
@@ -99,6 +102,7 @@ class Service:
         self._log.info("stopping", action="service.stopping")
         self._stop.set()
         parts.pulse.beat()
+        parts.lockstep.stop()
         parts.executor.stop()
         parts.node_holds.stop()
         parts.threads.stop(STOP_SECONDS)

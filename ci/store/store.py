@@ -8,6 +8,7 @@ from ci.store.buildsets import BuildsetTable
 from ci.store.database import Database
 from ci.store.events import ConnectionTable, EventTable
 from ci.store.holds import HoldTable
+from ci.store.lockstep import LockstepTable
 from ci.store.nodes import NodeTable
 from ci.store.retention import Retention
 from ci.store.reviews import ReviewTable
@@ -28,6 +29,7 @@ class SqliteStore:
         self.buildsets = BuildsetTable(self._database)
         self.nodes = NodeTable(self._database)
         self.holds = HoldTable(self._database)
+        self.lockstep = LockstepTable(self._database)
         self.outbox = ReviewTable(self._database)
         self.retention = Retention(self._database)
         self.views = Views(self._database)
