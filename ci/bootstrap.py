@@ -15,6 +15,8 @@ from ci.ansible.remains import BuildRemains
 from ci.errors import CIError
 from ci.gerrit.adapter import SshGerrit
 from ci.git.file_history import file_history
+from ci.git.history import GitHistory
+from ci.git.site_repository import Author, GitSiteRepository
 from ci.git.sources import GitSources
 from ci.nodes.health import SshProber
 from ci.nodes.static import StaticNodes
@@ -27,6 +29,7 @@ from ci.services.folders import Folders
 from ci.services.janitor import Janitor, Limits
 from ci.services.leases import RUN_HOLDER, LeaseCheck, give_back_lost_nodes, keep_off_strays
 from ci.services.listener import Listener
+from ci.services.lockstep import Lockstep
 from ci.services.loop_threads import LoopThreads
 from ci.services.mirror_care import MirrorCare
 from ci.services.node_allocator import NodeAllocator
@@ -41,6 +44,7 @@ from ci.services.scheduler import Scheduler
 from ci.services.service import Parts, Service
 from ci.services.single_run import SingleRun
 from ci.services.timers import Timers
+from ci.skip_lists.waits import WaitingLists
 from ci.store.store import SqliteStore
 
 if TYPE_CHECKING:
@@ -156,6 +160,26 @@ def _listener(one: SshGerrit, site: Site, store: SqliteStore, pulse: Pulse, cloc
     return Listener(one, store, catch_up, pulse, clock, projects)
 
 
+def _lockstep(
+    site: Site,
+    prepared: GitSources,
+    gerrits: dict[str, SshGerrit],
+    store: SqliteStore,
+    pulse: Pulse,
+    clock: SystemClock,
+) -> Lockstep:
+    settings, tenant = site.settings, site.layout.tenant
+    repository = None
+    if tenant.config_project is not None:
+        author = Author(settings.git_user_name or settings.name, settings.git_user_email or "")
+        place = tenant.config_project.connection, tenant.config_project.name, tenant.config_branch
+        repository = GitSiteRepository(prepared.mirrors, *place, author)
+    return Lockstep(
+        site.layout, settings.lockstep, WaitingLists(site.folder.resolve()), GitHistory(prepared.mirrors), repository,
+        gerrits, store, pulse, clock,
+    )  # fmt: skip
+
+
 def sources(site: Site, folders: Folders) -> GitSources:
     """Return what prepares the sources of builds."""
     return GitSources(site.settings.gerrits, folders.mirrors)
@@ -251,6 +275,7 @@ def build_engine(site: Site, folders: Folders) -> Engine:
         mirror_care=MirrorCare(prepared, store, clock),
         timers=Timers(site.layout, prepared, store, pulse, clock),
         results_intake=ResultsIntake(JsonReports(), store, folders, clock),
+        lockstep=_lockstep(site, prepared, gerrits, store, pulse, clock),
         web=web,
         pulse=pulse,
         threads=threads,

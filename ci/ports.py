@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import date
     from pathlib import Path
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ci.model.history import Amount, DayResults, FailingTest, RanTest, SumResults
     from ci.model.hold import Autohold, Hold
     from ci.model.job import NodeRequest
+    from ci.model.lockstep import MergedChange, SiteFile, Wait, WaitStatus
     from ci.model.node import Condition, Node
     from ci.model.timer import Timer
     from ci.model.views import (
@@ -59,6 +60,10 @@ class Gerrit(Protocol):
 
     def change(self, number: int, patchset: int | None = None) -> Change:
         """Read a change as it is now, with the files of the asked-for patch set (the current one when None)."""
+        ...
+
+    def changes_with_id(self, change_id: str) -> tuple[Change, ...]:
+        """The changes with that Change-Id, one for each project and branch, as far as we may see them."""
         ...
 
     def newest_update(self, projects: Sequence[str]) -> int:
@@ -173,6 +178,57 @@ class SourceKeeper(Protocol):
         ...
 
 
+class SkipLists(Protocol):
+    """The site's skip lists, as its folder has them now."""
+
+    def waits(self, path: str) -> tuple[Wait, ...]:
+        """What a list waits for; raises `CIError` when it cannot be read or has errors."""
+        ...
+
+    def without(self, wait: Wait, content: bytes) -> bytes | None:
+        """A list without the blocks of a wait; None when it has others, or none. Raises `CIError` as above."""
+        ...
+
+
+class ChangeHistory(Protocol):
+    """What the branches of the projects contain. Raises `Unavailable`, `Refused`, or `Interrupted` as git is."""
+
+    def branches(
+        self, connection: str, project: str, interrupt: threading.Event | None = None
+    ) -> Mapping[str, str]:  # fmt: skip
+        """Fetch, and return the tip of each branch."""
+        ...
+
+    def default_branch(self, connection: str, project: str) -> str: ...
+
+    def merged(
+        self, connection: str, project: str, tip: str, change_ids: Collection[str]
+    ) -> Mapping[str, MergedChange]:  # fmt: skip
+        """Of these Change-Ids those whose change is in the history of a tip, and was not reverted there."""
+        ...
+
+
+class SiteRepository(Protocol):
+    """The site's own repository in its Gerrit. Raises as `ChangeHistory`."""
+
+    def file(self, path: str, interrupt: threading.Event | None = None) -> SiteFile | None:
+        """Fetch, and return a file from the tip of the site's branch; None when there is none of that name."""
+        ...
+
+    def propose(
+        self, file: SiteFile, content: bytes, message: str, topic: str, interrupt: threading.Event | None = None
+    ) -> None:
+        """Push a commit with another content of the file, on top of `file.tip`, for review.
+
+        `message` ends with the Change-Id. Raises `Refused` when Gerrit does not take it.
+        """
+        ...
+
+    def conflict(self, change: Change, interrupt: threading.Event | None = None) -> str:
+        """Why an open change cannot be merged onto its branch as that is now; "" when it can."""
+        ...
+
+
 class Room(Protocol):
     """Whether there is room for more builds."""
 
@@ -209,6 +265,10 @@ class EventLog(Protocol):
 
     def add_lost(self, lost: Lost, now: float) -> bool:
         """Keep that something was lost; False when the log has it, or what may be it, or knows of the loss."""
+        ...
+
+    def newest_merge(self) -> int:
+        """The number of the newest event that tells of a merged change, 0 for none: another one when there is news."""
         ...
 
     def pending(self, connection: str, now: float, limit: int = 100) -> list[tuple[int, Event]]:
@@ -401,6 +461,20 @@ class Holds(Protocol):
         ...
 
 
+class WaitStates(Protocol):
+    """What is known of blocks that wait for a change."""
+
+    def all(self) -> dict[str, WaitStatus]:
+        """What is known, by the Change-Id of the removal."""
+        ...
+
+    def put(self, status: WaitStatus) -> None: ...
+
+    def keep_only(self, removal_ids: Collection[str]) -> None:
+        """Forget the others: the site's lists have them no more."""
+        ...
+
+
 class Outbox(Protocol):
     """Reviews to post, each exactly once."""
 
@@ -527,6 +601,9 @@ class Store(Protocol):
     def holds(self) -> Holds: ...
 
     @property
+    def lockstep(self) -> WaitStates: ...
+
+    @property
     def outbox(self) -> Outbox: ...
 
     @property
@@ -559,6 +636,10 @@ class Views(Protocol):
 
     def nodes(self, places: Sequence[Node]) -> tuple[NodeView, ...]:
         """How these places are doing and who has them, in the same order."""
+        ...
+
+    def lockstep(self) -> tuple[WaitStatus, ...]:
+        """The blocks that wait for a change, by list."""
         ...
 
     def builds(

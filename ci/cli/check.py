@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ci.cli.lockstep_warnings import lockstep_warnings
 from ci.errors import Finding, SiteError
 from ci.skip_lists.check import CheckedList, ListCheck
 from ci.skip_lists.review import Review, files_of_site
@@ -36,7 +37,9 @@ def check(invocation: Invocation, as_json: bool) -> int:
     lists = _lists(invocation, site)
     findings += [finding for one in lists for finding in one.errors]
     findings = sorted(set(findings))
-    warnings = sorted([*(site.warnings if site else ()), *(warning for one in lists for warning in one.warnings)])
+    warnings = [*(site.warnings if site else ()), *(warning for one in lists for warning in one.warnings)]
+    sound = [one.skip_list for one in lists if not one.errors]
+    warnings = sorted({*warnings, *lockstep_warnings(sound, site)})
     if as_json:
         click.echo(json.dumps(_as_json(findings, warnings, site, len(lists))))
     else:

@@ -49,7 +49,8 @@ def _status(site: Site, folders: Folders, store: SqliteStore, *, running: bool) 
     shortage = bootstrap.room(site, folders).reason(MARGIN if running and held_back else 1.0)
     running_builds = {build.id for buildset in buildsets for build in buildset.builds}
     states = {view.name: view for view in store.views.connections() if view.name in site.settings.gerrits}
-    lines = attention(states.values() if running else (), places, store.views.waiting(), shortage, (), now)
+    links, waiting, blocks = states.values() if running else (), store.views.waiting(), store.views.lockstep()
+    lines = attention(links, places, waiting, shortage, (), now, blocks)
     return {
         "running": running,
         "attention": lines,

@@ -110,6 +110,24 @@ class Layout:
         templates = (template for name in section.templates for template in self._templates.get(name, ()))
         return any(pipeline in one.pipelines for one in (section, *templates))
 
+    def runs_jobs_for(self, project: TenantProject) -> bool:
+        """Whether the site says anything of a project."""
+        return project.canonical_name in self._projects
+
+    def jobs_on(self, project: TenantProject, branch: str) -> Iterator[FrozenJob]:
+        """Yield each job that a change of a project and branch may get, whatever its files are, once for a pipeline."""
+        for pipeline in self.pipelines.values():
+            wanted = self._project_pipeline(project, pipeline.name, branch)
+            if wanted is None or not pipeline.hears_of(project.connection, branch):
+                continue
+            for name in wanted.jobs:
+                try:
+                    frozen = self._freeze(name, wanted, branch)
+                except FreezeError:
+                    continue  # it runs for no change of this branch
+                if not isinstance(frozen, str) and _not_runnable(frozen) is None:
+                    yield frozen.job
+
     def trial_freeze(self) -> Iterator[tuple[str, JobDefinition]]:
         """Freeze every job of every project on the branches that the site names, and yield what goes wrong."""
         branches = self.branches

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from ci.config.yaml_marks import Place
 
 # Job variables that name files of the site.
-FILE_VARIABLES = ("tempest_exclude_lists", "tempest_include_list")
+EXCLUDE_LISTS = "tempest_exclude_lists"
+FILE_VARIABLES = (EXCLUDE_LISTS, "tempest_include_list")
 MAX_ANCESTORS = 100
 _PLAYBOOKS = ("pre-run", "run", "post-run", "cleanup-run")
 

@@ -13,9 +13,12 @@ from urllib.parse import urlsplit
 
 from ci.config.reading import suggestion
 from ci.errors import Finding
+from ci.model.lockstep import LockstepMode
 from ci.model.policy import InfraFailure, InfraPolicy
 
 if TYPE_CHECKING:
+    from enum import StrEnum
+
     from ci.config.ini_marks import IniSection
 
 # ruff: noqa: RUF009 - setting() is a dataclass field
@@ -24,6 +27,7 @@ OWN_SECTION = "powervm-ci"
 _COUNT_LIMIT = 1 << 31
 _PORT_MAX = 65535
 CONNECTION_PREFIX = "connection "
+_IDENTITY = {"git_user_name": r"[^<>]*\w[^<>]*", "git_user_email": r"[^\s<>@]+@[^\s<>@]+"}
 # Keys of Zuul's gerrit connections that have no effect here; the file may be shared with a Zuul cluster.
 IGNORED_CONNECTION_KEYS = frozenset(
     {"auth_type", "git_over_ssh", "gitweb_url_template", "max_dependencies", "replication_delay"}
@@ -113,6 +117,17 @@ class Settings:
     infra_retry_delay: int = setting("seconds until the first of these retries; each later one waits 4 times as long",
                                      default=300)  # fmt: skip
     infra_retries: int = setting("how many of these retries a build gets before the comment", default=3)
+    lockstep: LockstepMode = setting(
+        "when the change has merged that a block of a skip list waits for: `push` its removal for review, `warn`, "
+        "or `off`",
+        default=LockstepMode.PUSH,
+    )
+    git_user_name: str | None = setting(
+        "author of these removals (default: that of [merger], or else name)", default=None
+    )
+    git_user_email: str | None = setting(
+        "its address (default: that of [merger], or else the one that Gerrit knows of the account)", default=None
+    )
     gerrits: Mapping[str, GerritSettings] = field(default_factory=dict)
 
     @property
@@ -186,10 +201,12 @@ class SettingsReader:
         for option, section_name, key in (
             ("node_private_key", "executor", "private_key_file"),
             ("tenant_config", "scheduler", "tenant_config"),
+            ("git_user_name", "merger", "git_user_name"),
+            ("git_user_email", "merger", "git_user_email"),
         ):
             zuul = sections.get(section_name)
             if option not in values and zuul and zuul.values.get(key):
-                values[option] = Path(zuul.values[key])
+                values[option] = zuul.values[key] if section_name == "merger" else Path(zuul.values[key])
         for item in dataclasses.fields(Settings):
             value = values.get(item.name, item.default)
             if isinstance(value, Path):
@@ -197,6 +214,9 @@ class SettingsReader:
         for key in ("root_url", "ci_page_url"):
             if own and key in values:
                 self._check_url(own, key)
+        for section in (own, sections.get("merger")):
+            if section:
+                self._check_identity(section)
         return values
 
     def _connection(self, section: IniSection, known_hosts: Path) -> GerritSettings | None:
@@ -269,6 +289,13 @@ class SettingsReader:
             hint = "for example: https://ci.example.com"
             self._report(section.value_places[key], f"`{key}` is not a web address", hint)
 
+    def _check_identity(self, section: IniSection) -> None:
+        """Refuse what git would make something else of."""
+        for key, pattern in _IDENTITY.items():
+            text = section.values.get(key)
+            if text and not re.fullmatch(pattern, text):
+                self._report(section.value_places[key], f"`{key}` is none that git takes: {text!r}", "correct it")
+
     def _resolved(self, path: Path) -> Path:
         return self._folder / os.path.expanduser(path)  # noqa: PTH111 - Path's raises for a user that is not there
 
@@ -307,13 +334,17 @@ def _boolean(text: str) -> bool:
     raise ValueError(message)
 
 
-def _infra_failure(text: str) -> InfraFailure:
-    if text not in set(InfraFailure):
-        message = f"must be {', '.join(list(InfraFailure)[:-1])} or {list(InfraFailure)[-1]}, not {text!r}"
-        raise ValueError(message)
-    return InfraFailure(text)
+def _one_of(choices: type[StrEnum]) -> Callable[[str], StrEnum]:
+    def choice(text: str) -> StrEnum:
+        if text not in set(choices):
+            message = f"must be {', '.join(list(choices)[:-1])} or {list(choices)[-1]}, not {text!r}"
+            raise ValueError(message)
+        return choices(text)
+
+    return choice
 
 
 _CONVERTERS: dict[str, Callable[[str], Any]] = {
-    "str": str, "int": _integer, "bool": _boolean, "Path": Path, "InfraFailure": _infra_failure,
+    "str": str, "int": _integer, "bool": _boolean, "Path": Path,
+    "InfraFailure": _one_of(InfraFailure), "LockstepMode": _one_of(LockstepMode),
 }  # fmt: skip

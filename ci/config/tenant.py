@@ -40,13 +40,15 @@ class Tenant:
     """The tenant that this CI serves.
 
     `config_project` is the site's own repository, whose files come from the site's folder; `config_paths` are the
-    places in it, besides Zuul's usual ones, that hold job language. Times in seconds, None for no limit.
+    places in it, besides Zuul's usual ones, that hold job language; `config_branch` is the branch that these files are
+    on, None for its default one. Times in seconds, None for no limit.
     """
 
     name: str
     projects: tuple[TenantProject, ...] = ()
     config_project: TenantProject | None = None
     config_paths: tuple[str, ...] = ()
+    config_branch: str | None = None
     default_parent: str = "base"
     max_job_timeout_seconds: int | None = 10800
 
@@ -153,6 +155,7 @@ class TenantReader:
             projects=tuple(self._projects),
             config_project=project,
             config_paths=tuple(options.extra_config_paths) if options else (),
+            config_branch=options.load_branch if options else None,
             default_parent=section.default_parent,
             max_job_timeout_seconds=None if section.max_job_timeout == -1 else section.max_job_timeout,
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ci.gerrit.catch_up import Catcher
 from ci.gerrit.connection import Address, CommandLine
-from ci.gerrit.query import has_message, read_change
+from ci.gerrit.query import has_message, read_change, read_changes_with_id
 from ci.gerrit.rest import RestReader
 from ci.gerrit.review import post
 from ci.gerrit.stream import read_events
@@ -66,6 +66,9 @@ class SshGerrit:
 
     def change(self, number: int, patchset: int | None = None) -> Change:
         return read_change(self._commands, self._name, number, patchset)
+
+    def changes_with_id(self, change_id: str) -> tuple[Change, ...]:
+        return read_changes_with_id(self._commands, self._name, change_id)
 
     def newest_update(self, projects: Sequence[str]) -> int:
         return self._catcher.newest_update(projects)

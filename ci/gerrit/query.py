@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ci.gerrit.fields import Fields
     from ci.model.change import Approval, Change
 
+_CHANGE_ID = re.compile(r"I[0-9a-f]{40}")
 _MESSAGE_HEAD = re.compile(r"Patch Set (\d{1,9}):", re.ASCII)
 
 
@@ -27,6 +28,17 @@ def read_change(commands: CommandLine, connection: str, number: int, patchset: i
     if patchset > change.patchset:
         raise Refused(f"change {number}: no patch set {patchset}; the last one is {change.patchset}")
     return _change(commands, connection, number, patchset, f"--patch-sets --all-approvals {options}")
+
+
+def read_changes_with_id(commands: CommandLine, connection: str, change_id: str) -> tuple[Change, ...]:
+    """Return the changes that have a Change-Id, one for each project and branch; () when we see none."""
+    if not _CHANGE_ID.fullmatch(change_id):
+        raise Refused(f"not a Change-Id: {change_id[:60]!r}")
+    rows = _rows(commands, f"--current-patch-set change:{change_id}")
+    try:
+        return tuple(change_from_query(connection, row) for row in rows)
+    except MalformedJSON as error:
+        raise Unavailable(f"changes with {change_id}: Gerrit's answer is garbage: {error}") from error
 
 
 def is_visible(commands: CommandLine, number: int) -> bool:

@@ -56,10 +56,11 @@ _DAMAGE = re.compile(
 
 
 class GitFailed(CIError):
-    """git ended with an error that is neither the network's nor the server's."""
+    """git ended with an error that is neither the network's nor the server's; `output` is what it said."""
 
     def __init__(self, message: str, output: str) -> None:
         super().__init__(message)
+        self.output = output
         self.is_damage = bool(_DAMAGE.search(output))
 
 
@@ -107,7 +108,7 @@ def git(
 def _communicate(
     process: subprocess.Popen[bytes], given: str | None, timeout_seconds: float, interrupt: threading.Event | None
 ) -> tuple[bytes, bytes]:
-    content = None if given is None else given.encode()
+    content = None if given is None else given.encode(errors="surrogateescape")
     give_up_at = time.monotonic() + timeout_seconds
     while True:
         left = give_up_at - time.monotonic()
@@ -142,10 +143,11 @@ def _failure(about: str, status: int, errors: str) -> CIError:
     for pattern, kind in _CAUSES:
         found = next((line for line in lines if pattern.search(line)), None)
         if found is not None:
-            return kind(f"{about}: {_printable(found)}")
+            return kind(f"{about}: {printable_line(found)}")
     last = lines[-1] if lines else f"exit status {status}"
-    return GitFailed(f"{about}: {_printable(last)}", errors)
+    return GitFailed(f"{about}: {printable_line(last)}", errors)
 
 
-def _printable(line: str) -> str:
+def printable_line(line: str) -> str:
+    """Return a line of git's, or of the other side's, as one that can be shown."""
     return re.sub(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\uffff]", "?", line.strip())[:MAX_MESSAGE]

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
 import threading
-import weakref
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
-from ci import ssh_sockets
 from ci.errors import Interrupted, Refused
 from ci.git import fixed, names
 from ci.git.checkout import lay_out
 from ci.git.command import check_version
-from ci.git.mirror import Mirror, wait_for
+from ci.git.mirror import wait_for
+from ci.git.mirrors import Mirrors
 from ci.model.build import PreparedProject
 from ci.model.change import Branch
 
@@ -27,8 +24,6 @@ if TYPE_CHECKING:
     from ci.config.settings import GerritSettings
     from ci.model.change import Ref
 
-CONNECT_TIMEOUT_SECONDS = 20
-CONTROL_PERSIST_SECONDS = 900
 MAX_KEPT = 500
 
 _Key = tuple[str, str, str, str]  # buildset, connection, project, revision or branch
@@ -47,16 +42,12 @@ class GitSources:
     """A `SourcePreparer` over one mirror for each project of the site's Gerrits (`gerrits` by connection name)."""
 
     def __init__(self, gerrits: Mapping[str, GerritSettings], folder: Path) -> None:
-        self._gerrits = gerrits
-        self._folder = folder.absolute()
+        self.mirrors = Mirrors(gerrits, folder)
         self._lock = threading.Lock()
-        self._mirrors: dict[Path, Mirror] = {}
         self._fixed: dict[_Key, Source] = {}
         self._turns: dict[_Key, threading.Lock] = {}
         self._default_branches: dict[Path, str] = {}
         self._last_tidied: Path | None = None  # None: the next round begins with the first mirror
-        self._sockets = ssh_sockets.make()
-        self._close = weakref.finalize(self, ssh_sockets.close, self._sockets)
 
     def prepare(
         self, change: Ref, required_projects: Sequence[str], folder: Path, *, buildset_id: str,
@@ -79,7 +70,7 @@ class GitSources:
         own = (buildset_id, change.connection, change.project, change.ref)
         sources = [self._once(own, lambda: self._merged(change, buildset_id, interrupt), interrupt)]
         for required in required_projects:
-            connection, name = self._located(change.connection, required)
+            connection, name = self.mirrors.located(change.connection, required)
             if (connection, name) != (change.connection, change.project):
                 branch = names.branch(change.branch)
                 key = (buildset_id, connection, name, branch)
@@ -97,18 +88,18 @@ class GitSources:
 
     def branch_names(self, connection: str, project: str) -> tuple[str, ...]:
         """Ask the server for a project's branches; see the port."""
-        return self._mirror(connection, project).branches_of_server()
+        return self.mirrors.of(connection, project).branches_of_server()
 
     def close(self) -> None:
         """Close the shared ssh connections; the end of the program does so too."""
-        self._close()
+        self.mirrors.close()
 
     def tidy(self, open_buildset_ids: Callable[[], Collection[str]], may_go_on: Callable[[], bool]) -> bool:
         """Let go of what only ended buildsets needed, and pack; False when there is more to do."""
         last = self._last_tidied
-        for path in sorted(path for path in self._folder.glob("*/*.git") if last is None or path > last):
+        for path in sorted(path for path in self.mirrors.folder.glob("*/*.git") if last is None or path > last):
             self._last_tidied = path  # also when it cannot be tidied: the others get their turn
-            mirror = self._mirrors.get(path) or Mirror(path, path.name, {})
+            mirror = self.mirrors.at(path)
             with suppress(Interrupted):  # in use: its turn comes again
                 fixed.forget(mirror, open_buildset_ids)
                 fixed.pack(mirror)
@@ -144,7 +135,7 @@ class GitSources:
 
     def _merged(self, change: Ref, buildset_id: str, interrupt: threading.Event | None) -> Source:
         check_version()
-        branch, mirror = names.branch(change.branch), self._mirror(change.connection, change.project)
+        branch, mirror = names.branch(change.branch), self.mirrors.of(change.connection, change.project)
         ref, revision = None, None
         if not isinstance(change, Branch):
             ref, revision = names.change_ref(change.ref), names.revision(change.revision)
@@ -164,14 +155,14 @@ class GitSources:
             return branches, commit
 
         branches, commit = mirror.healed(fetch_and_merge, interrupt)
-        settings = self._settings(change.connection)
+        settings = self.mirrors.settings(change.connection)
         project = PreparedProject(change.project, settings.canonical_hostname, branch, commit)
         return Source(project, mirror.path, branches)
 
     def _required(
         self, connection: str, name: str, branch: str, buildset_id: str, interrupt: threading.Event | None
     ) -> Source:
-        mirror = self._mirror(connection, name)
+        mirror = self.mirrors.of(connection, name)
 
         def fetch() -> tuple[dict[str, str], str, str]:
             known = fixed.read(mirror, buildset_id)
@@ -188,46 +179,6 @@ class GitSources:
             return branches, found, branches[found]
 
         branches, checkout, commit = mirror.healed(fetch, interrupt)
-        settings = self._settings(connection)
+        settings = self.mirrors.settings(connection)
         project = PreparedProject(name, settings.canonical_hostname, checkout, commit, required=True)
         return Source(project, mirror.path, branches)
-
-    def _located(self, connection: str, name: str) -> tuple[str, str]:
-        """Return the connection and the name of a project that may be given by its canonical name."""
-        for other, settings in self._gerrits.items():
-            if name.startswith(f"{settings.canonical_hostname}/"):
-                return other, name.removeprefix(f"{settings.canonical_hostname}/")
-        return connection, name
-
-    def _settings(self, connection: str) -> GerritSettings:
-        try:
-            return self._gerrits[connection]
-        except KeyError:
-            raise Refused(f"no connection {connection!r} in zuul.conf") from None
-
-    def _mirror(self, connection: str, project: str) -> Mirror:
-        settings = self._settings(connection)
-        path = names.mirror_path(self._folder, settings.canonical_hostname, project)
-        address = names.host(settings.ssh_server or settings.server)
-        url = f"ssh://{quote(settings.user, safe='')}@{address}:{settings.port}/{quote(project)}"
-        environment = {"GIT_SSH_COMMAND": shlex.join(self._ssh(settings)), "GIT_SSH_VARIANT": "ssh"}
-        with self._lock:
-            return self._mirrors.setdefault(path, Mirror(path, url, environment))
-
-    def _ssh(self, settings: GerritSettings) -> list[str]:
-        options = {
-            "BatchMode": "yes",
-            "ConnectTimeout": str(CONNECT_TIMEOUT_SECONDS),
-            # The second fetch needs no handshake: it takes the connection of the first.
-            "ControlMaster": "auto",
-            "ControlPath": f'"{self._sockets}/%C"',
-            "ControlPersist": f"{CONTROL_PERSIST_SECONDS}s",
-            "GlobalKnownHostsFile": "/dev/null",
-            "IdentitiesOnly": "yes",
-            "IdentityFile": f'"{settings.sshkey.absolute()}"',
-            "ServerAliveCountMax": "3",
-            "ServerAliveInterval": "5",
-            "StrictHostKeyChecking": "yes",
-            "UserKnownHostsFile": f'"{settings.known_hosts.absolute()}"',
-        }
-        return ["ssh", "-F", "none", *(word for name, value in options.items() for word in ("-o", f"{name}={value}"))]

@@ -70,6 +70,9 @@ class Trigger:
     approvals: tuple[tuple[str, int], ...] = ()
     filters: tuple[ChangeFilter, ...] = ()
 
+    def fits_branch(self, branch: str) -> bool:
+        return not self.branches or any(regex.match(branch) for regex in self.branches)
+
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
@@ -128,3 +131,9 @@ class Pipeline:
     def connections(self) -> frozenset[str]:
         """The connections whose events this pipeline hears."""
         return frozenset(trigger.connection for trigger in self.triggers)
+
+    def hears_of(self, connection: str, branch: str) -> bool:
+        """Whether anything that happens to a change of this branch may start it."""
+        return bool(self.timers) or any(
+            trigger.connection == connection and trigger.fits_branch(branch) for trigger in self.triggers
+        )

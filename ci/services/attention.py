@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from ci.model.connection import ConnectionState
 from ci.model.node import NodeState
+from ci.services.lockstep_words import attention_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from ci.model.lockstep import WaitStatus
     from ci.model.views import ConnectionView, NodeView, WaitingView
 
 # What is retried within this time is nobody's business yet.
@@ -24,11 +26,12 @@ def attention(
     shortage: str,
     dead_loops: Sequence[str],
     now: float,
+    blocks: Iterable[WaitStatus] = (),
 ) -> tuple[str, ...]:
     """Return a line for each thing that does not mend itself, or takes long to; `now` in seconds since the epoch."""
     lines = [f"These loops of the service have ended: {', '.join(dead_loops)}. Restart it."] if dead_loops else []
     lines += [f"No build is taken: {shortage}"] if shortage else []
-    return (*lines, *_links(connections, now), *_nodes(nodes), *_reviews(waiting, now))
+    return (*lines, *_links(connections, now), *_nodes(nodes), *_reviews(waiting, now), *attention_lines(blocks, now))
 
 
 def _links(connections: Iterable[ConnectionView], now: float) -> Iterator[str]:

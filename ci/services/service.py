@@ -15,6 +15,7 @@ from ci.services.executor import Executor
 from ci.services.janitor import Janitor
 from ci.services.leases import LeaseCheck
 from ci.services.listener import Listener
+from ci.services.lockstep import Lockstep
 from ci.services.loop import run_loop
 from ci.services.loop_threads import LoopThreads
 from ci.services.mirror_care import MirrorCare
@@ -61,6 +62,7 @@ class Parts:
     mirror_care: MirrorCare
     results_intake: ResultsIntake
     timers: Timers
+    lockstep: Lockstep
     web: Server
     pulse: Pulse
     threads: LoopThreads
@@ -90,6 +92,7 @@ class Service:
             "mirror_care": parts.mirror_care.step,
             "results_intake": parts.results_intake.step,
             "timers": parts.timers.step,
+            "lockstep": parts.lockstep.step,
             "watcher": _Watcher(parts.store, parts.pulse).step,
         }
         for connection in parts.connections:  # loops of its own for each: one Gerrit that hangs holds up no other
@@ -105,6 +108,7 @@ class Service:
         self._log.info("stopping", action="service.stopping")
         self._stop.set()
         parts.pulse.beat()
+        parts.lockstep.stop()
         parts.executor.stop()
         parts.node_holds.stop()
         parts.threads.stop(STOP_SECONDS)

@@ -135,7 +135,7 @@ def _event_mismatch(trigger: Trigger, event: Event) -> str | None:
 def _event_complaints(trigger: Trigger, event: Event) -> Iterator[str]:
     branch = event.change.branch if event.change else ""
     author = event.author or Account()
-    if trigger.branches and not any(regex.match(branch) for regex in trigger.branches):
+    if not trigger.fits_branch(branch):
         yield f"the branch {branch} is not one of the trigger's"
     if trigger.comments and not _any_found(trigger.comments, event.comment):
         yield f"the comment {_shortened(event.comment)} asks for nothing"

@@ -58,6 +58,10 @@ class EventTable:
             same_source=same_source,
         )
 
+    def newest_merge(self) -> int:
+        row = self._database.row("newest_merge")
+        return (row["id"] or 0) if row else 0
+
     def pending(self, connection: str, now: float, limit: int = 100) -> list[tuple[int, Event]]:
         rows = self._database.rows("new_events", connection=connection, now=now, limit=limit)
         return [(row["id"], from_json(Event, row["record"])) for row in rows]

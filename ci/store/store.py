@@ -8,6 +8,7 @@ from ci.store.buildsets import BuildsetTable
 from ci.store.database import Database
 from ci.store.events import ConnectionTable, EventTable, TimerTable
 from ci.store.holds import HoldTable
+from ci.store.lockstep import LockstepTable
 from ci.store.nodes import NodeTable
 from ci.store.retention import Retention
 from ci.store.reviews import ReviewTable
@@ -30,6 +31,7 @@ class SqliteStore:
         self.buildsets = BuildsetTable(self._database)
         self.nodes = NodeTable(self._database)
         self.holds = HoldTable(self._database)
+        self.lockstep = LockstepTable(self._database)
         self.outbox = ReviewTable(self._database)
         self.test_intake = self.test_history = TestTable(self._database)
         self.retention = Retention(self._database)

@@ -21,12 +21,14 @@ from ci.model.views import (
 )
 from ci.model.vote import Review
 from ci.store.buildsets import build_from_row
+from ci.store.lockstep import LockstepTable
 from ci.store.nodes import condition_from_row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ci.model.build import Build
+    from ci.model.lockstep import WaitStatus
     from ci.model.node import Node
     from ci.store.database import Database
 
@@ -70,6 +72,9 @@ class Views:
                 )
             )  # fmt: skip
         return tuple(found)
+
+    def lockstep(self) -> tuple[WaitStatus, ...]:
+        return tuple(LockstepTable(self._database).all().values())
 
     def builds(
         self, *, limit: int = 20, job: str | None = None, change_number: int | None = None,

@@ -67,7 +67,9 @@ def dashboard(sources: Sources) -> Dashboard:
     connections = views.connections()
     places = views.nodes([node for provider in sources.nodes for node in provider.nodes()])
     return Dashboard(
-        attention=attention(connections, places, views.waiting(), sources.shortage, sources.dead_loops(), now),
+        attention=attention(
+            connections, places, views.waiting(), sources.shortage, sources.dead_loops(), now, views.lockstep()
+        ),
         connections=connections,
         events_waiting=sources.views.events_waiting(),
         running=running,

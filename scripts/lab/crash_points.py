@@ -25,7 +25,12 @@ PLAN_VARIABLE = "CRASH_PLAN"
 ANSWERED_SECONDS = 2.0
 QUIET_STATEMENTS = ("select", "pragma", "begin", "explain", "rollback", "attach", "savepoint", "release")
 # Adapters by the word that their points begin with; a module that is not there yet has none.
-ADAPTERS = {"ci.gerrit.adapter": "gerrit", "ci.ansible.process": "runner", "ci.git.sources": "sources"}
+ADAPTERS = {
+    "ci.gerrit.adapter": "gerrit",
+    "ci.ansible.process": "runner",
+    "ci.git.sources": "sources",
+    "ci.git.site_repository": "site",
+}
 STEPPED = {"ci.services.janitor": "janitor", "ci.services.catch_up": "catch_up"}
 QUIET_CALLS = frozenset({"name", "user", "close", "events"})
 

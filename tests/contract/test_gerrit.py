@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -46,6 +47,10 @@ def stream(side: Side) -> Iterator[Listening]:
 
 def review(number: int, message: str = "Build succeeded (check pipeline).", patchset: int = 1, **rest) -> Review:
     return Review("lab", PROJECT, number, patchset, message, "marker", **rest)
+
+
+def change_id(gerrit: SshGerrit, number: int) -> str:
+    return re.findall(r"Change-Id: (I[0-9a-f]{40})", gerrit.change(number).message)[-1]
 
 
 # --- the stream
@@ -231,6 +236,35 @@ def test_the_state_of_a_change_is_read(side, gerrit):
     assert gerrit.change(number).wip
     side.set_status(number, "ABANDONED")
     assert gerrit.change(number).status == "ABANDONED"
+
+
+def test_changes_are_found_by_their_change_id_whatever_their_state(side, gerrit):
+    number, revision = side.push({"a.py": "1"}, "One of a kind")
+    (found,) = gerrit.changes_with_id(change_id(gerrit, number))
+    assert (found.number, found.revision, found.project, found.branch) == (number, revision, PROJECT, "master")
+    assert found.is_open
+    assert found.url.endswith(f"/{number}")
+    for status in ("ABANDONED", "NEW", "MERGED"):
+        side.set_status(number, status)
+        (found,) = gerrit.changes_with_id(change_id(gerrit, number))
+        assert found.status == status
+
+
+def test_a_change_id_that_nobody_has_finds_nothing(side, gerrit):
+    assert gerrit.changes_with_id("I" + "0" * 40) == ()
+
+
+def test_a_change_of_others_that_is_private_is_not_found_by_its_change_id(side, gerrit):
+    number, _ = side.push({"a.py": "1"})
+    known = change_id(gerrit, number)
+    side.set_private(number, private=True)
+    assert gerrit.changes_with_id(known) == ()
+
+
+@pytest.mark.parametrize("text", ["", "4711", "I" + "A" * 40, "I" + "0" * 39, "I" + "0" * 40 + " OR status:open"])
+def test_what_is_no_change_id_is_not_asked_for(gerrit, text):
+    with pytest.raises(Refused, match="not a Change-Id"):
+        gerrit.changes_with_id(text)
 
 
 def test_a_change_that_is_not_there_is_refused(side, gerrit):

@@ -215,6 +215,7 @@ class _Query:
 
     projects: frozenset[str] | None = None
     number: int | None = None
+    change_id: str | None = None
     after: int = 0
     limit: int = 500
     start: int = 0
@@ -223,6 +224,8 @@ class _Query:
         """Read one term; False when it is none that is known here."""
         if found := re.fullmatch(r"change:(\d+)", term):
             self.number = int(found[1])
+        elif found := re.fullmatch(r"change:(I[0-9a-f]{40})", term):
+            self.change_id = found[1]
         elif found := re.fullmatch(r"limit:(\d+)", term):
             self.limit = int(found[1])
         elif found := re.fullmatch(r'after:"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) \+0000"', term):
@@ -237,6 +240,7 @@ class _Query:
         return (
             (self.projects is None or row["project"] in self.projects)
             and (self.number is None or row["number"] == self.number)
+            and (self.change_id is None or row["id"] == self.change_id)
             and row["lastUpdated"] >= self.after
         )
 

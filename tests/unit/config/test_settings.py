@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ci.model.lockstep import LockstepMode
 from ci.model.policy import InfraFailure, InfraPolicy
 
 GERRIT = "[connection gerrit]\ndriver=gerrit\nserver=review.example.org\nuser=ci\nsshkey=key\n"
@@ -83,6 +84,9 @@ def test_files_that_are_not_on_this_machine_are_warnings(site):
         (GERRIT + "[powervm-ci]\ncolour=red\n", "7:1: unknown key `colour` in [powervm-ci]"),
         (GERRIT + "[powervm-ci]\ninfra-failure=ignore\n", "7:15: `infra-failure` must be retry, comment or vote, not 'ignore'"),
         (GERRIT + "[powervm-ci]\ninfra_failure=vote\ninfra-failure=vote\n", "8:1: `infra-failure` is there twice in [powervm-ci] (keep one)"),
+        (GERRIT + "[powervm-ci]\nlockstep=on\n", "7:10: `lockstep` must be push, warn or off, not 'on'"),
+        (GERRIT + "[powervm-ci]\ngit_user_email=a b@c\n", "7:16: `git_user_email` is none that git takes: 'a b@c' (correct it)"),
+        (GERRIT + "[merger]\ngit_user_name=<>\n", "7:15: `git_user_name` is none that git takes: '<>' (correct it)"),
         (GERRIT + "nonsense\n", "6:1: is neither a [section] nor a line `key = value` (correct it)"),
         ("x=1\n" + GERRIT, "1:1: a line before the first [section] (begin with a section in brackets)"),
         (GERRIT + GERRIT, "6:1: the section [connection gerrit] is there twice (join them)"),
@@ -111,6 +115,24 @@ def test_what_follows_a_fault_of_the_ci_may_be_said(site, key):
 def test_a_fault_of_the_ci_is_retried_unless_the_site_says_otherwise(site):
     site.write("zuul.conf", GERRIT)
     assert site.load().settings.infra_policy == InfraPolicy(InfraFailure.RETRY, 300.0, 3)
+
+
+def test_removals_are_pushed_unless_the_site_says_otherwise(site):
+    site.write("zuul.conf", GERRIT)
+    settings = site.load().settings
+    assert (settings.lockstep, settings.git_user_name, settings.git_user_email) == (LockstepMode.PUSH, None, None)
+    site.write("zuul.conf", GERRIT + "[powervm-ci]\nlockstep=warn\n")
+    assert site.load().settings.lockstep is LockstepMode.WARN
+
+
+def test_their_author_is_zuul_s_unless_we_say_another(site):
+    merger = "[merger]\ngit_user_name=Zuul\ngit_user_email=zuul@example.org\n"
+    site.write("zuul.conf", GERRIT + merger)
+    settings = site.load().settings
+    assert (settings.git_user_name, settings.git_user_email) == ("Zuul", "zuul@example.org")
+    site.write("zuul.conf", GERRIT + merger + "[powervm-ci]\ngit_user_name=Ours\n")
+    settings = site.load().settings
+    assert (settings.git_user_name, settings.git_user_email) == ("Ours", "zuul@example.org")
 
 
 def test_keys_that_have_no_effect_here_are_accepted(site):

@@ -79,3 +79,11 @@ def test_a_short_name_of_two_connections_must_be_spelt_out(site):
             "(write one of: review.example.org/nova, two.example/nova)"
         )
     ]
+
+
+def test_the_branch_of_the_site_s_own_files(site):
+    assert site.load().layout.tenant.config_branch is None
+    options = "{extra-config-paths: [jobs/zuul.d/], load-branch: production}"
+    projects = "        untrusted-projects: [{nova: {include: []}}]\n"
+    site.write("jobs/tenant.yaml", HEAD + f"        config-projects:\n          - site: {options}\n" + projects)
+    assert site.load().layout.tenant.config_branch == "production"
