@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ci.git.file_history import file_history
-from ci.skip_lists.burn_down import burn_down
+from ci.skip_lists.burn_down import BlockCounter, burn_down
+from ci.skip_lists.parse import parse_skip_list
 from tests.site_repository import SiteRepository
 from tests.unit.skip_lists.lists import identity, skip_list
 
@@ -120,3 +125,30 @@ def test_each_content_is_read_once(repository, monkeypatch):
     monkeypatch.setattr(history, "contents", lambda names: read.extend(found := list(contents(names))) or found)
     assert len(burn_down(history, ())) == 6
     assert len(read) == 2 + 6
+
+
+LINES = st.sampled_from(
+    [
+        "",
+        " ",
+        "\r",
+        "# reason: slow",
+        "# reason: broken\r",
+        "# more",
+        f"{identity(1)}  # a.b.C.test_x",
+        ".*",
+        "\ufeff",
+        "# bug: 1",
+    ]
+)
+
+
+@given(st.lists(LINES, max_size=12).map("\n".join))
+def test_paragraphs_are_counted_as_the_whole_list_is(text):
+    parsed = parse_skip_list("", text.encode())
+    assert sum(BlockCounter().count(text.encode()).values()) == parsed.expressions
+    by_reason = Counter()
+    for block in parsed.blocks:
+        by_reason[block.head.get("reason", "")] += len(block.entries)
+    by_reason[""] += parsed.expressions - len(parsed.entries)
+    assert Counter(BlockCounter().count(text.encode())) == +by_reason
