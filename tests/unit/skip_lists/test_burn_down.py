@@ -72,6 +72,16 @@ def test_a_name_that_is_used_again_is_another_list(repository):
     assert counted(repository)[0] == ("begin", {B: {"slow": 20}})
 
 
+def test_what_had_a_name_before_a_list_passed_through_it_is_another_list(repository):
+    repository.commit({A: skip_list({"slow": 20}), B: "# reason: broken\n.*\n"}, "begin")
+    repository.commit({B: None}, "remove")
+    repository.commit({A: None, B: skip_list({"slow": 20})}, "rename")
+    repository.commit({B: None, "skip_lists/c.txt": skip_list({"slow": 20})}, "rename again")
+    assert [set(lists) for _, lists in counted(repository)] == [
+        {B, "skip_lists/c.txt"}, {"skip_lists/c.txt"}, {"skip_lists/c.txt"}, {"skip_lists/c.txt"},
+    ]  # fmt: skip
+
+
 def test_lists_of_other_folders_count_where_they_are_named(repository):
     repository.commit({"lists/x.list": skip_list({"slow": 1}), "other.txt": skip_list({"slow": 9})}, "begin")
     assert counted(repository) == []

@@ -64,6 +64,7 @@ def told(findings):
         (X.replace("-", ""), [X_LINE]),
         (X.replace("-", "\u2013"), [X_LINE]),
         (f"\u200b{X}", [X_LINE]),
+        ("a.b.C.\u200btest_x", [X_LINE]),
         (f"{X} a.b.old.test_name", [X_LINE]),
         (f"{X} {Y}", [X_LINE, Y_LINE]),
         (f"{X}|{Y}", [X_LINE, Y_LINE]),
@@ -139,6 +140,9 @@ def test_what_a_person_should_look_at(line, notes):
         ("# Section\n\n# why\n{x}\n", ["# Section", "", "# reason: why"]),
         ("# Copyright 2016 X\n\n{x}\n", ["# Copyright 2016 X", "", f"# reason: {TODO}"]),
         ("{x}\n", [f"# reason: {TODO}"]),
+        ("# Section\n\n# owner: ann\n{x}\n", ["# Section", "", "# reason: Section", "# owner: ann"]),
+        ("# expires: 2030-01-01\n# expires: 2030-01-01\n\n# why\n{x}\n",
+         ["# | expires: 2030-01-01", "# | expires: 2030-01-01", "", "# reason: why", "# expires: 2030-01-01"]),
         ("# d\u00fcrftig \u2026 \u4e2d\x07\n{x}\n", ["# reason: durftig ... \\u4e2d\\x07"]),
         ("# reson: why\n{x}\n", ["# reason: reson: why"]),
     ],
@@ -154,9 +158,9 @@ def test_blocks_stay_apart_also_without_a_blank_line_between_them():
 
 
 def test_a_reason_of_one_test_makes_a_block_of_its_own():
-    found = converted(f"# why\n# owner: ann\n{X}\n{Y} # slow on Tuesdays\n{LONG}\n")
+    found = converted(f"# why\n# owner: ann\n# a.b.C.test_z\n{X}\n{Y} # slow on Tuesdays\n{LONG}\n")
     assert found.text == (
-        f"# reason: why\n# owner: ann\n{X_LINE}\n\n# reason: why: slow on Tuesdays\n# owner: ann\n{Y_LINE}\n\n"
+        f"# reason: why\n# owner: ann\n# a.b.C.test_z\n{X_LINE}\n\n# reason: why: slow on Tuesdays\n# owner: ann\n{Y_LINE}\n\n"
         f"# reason: why\n# owner: ann\n{LONG_LINE}\n"
     )
 
@@ -164,6 +168,13 @@ def test_a_reason_of_one_test_makes_a_block_of_its_own():
 def test_what_is_there_twice_keeps_its_second_reason():
     found = converted(f"# one\n{X}\n\n# two\n{X}\n{Y}\n")
     assert found.text == f"# reason: one\n{X_LINE}\n\n# reason: two\n# is further up already: {X}\n{Y_LINE}\n"
+
+
+def test_what_is_there_twice_with_the_same_reason_is_only_told():
+    assert (
+        converted(f"# one\n{X}\n{X}\n\n# one\n{X}\n{Y}\n").text
+        == f"# reason: one\n{X_LINE}\n\n# reason: one\n{Y_LINE}\n"
+    )
 
 
 def test_a_missing_reason_is_told_unless_one_is_given():
