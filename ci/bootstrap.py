@@ -273,7 +273,7 @@ def build_engine(site: Site, folders: Folders) -> Engine:
         reporter=Reporter(gerrits, store, pulse, clock),
         janitor=Janitor(limits, store, store.views, folders, BuildRemains(), clock),
         mirror_care=MirrorCare(prepared, store, clock),
-        timers=Timers(site.layout, prepared, store, pulse, clock),
+        timers=[Timers(name, site.layout, prepared, store, pulse, clock) for name in gerrits],
         results_intake=ResultsIntake(JsonReports(), store, folders, clock),
         lockstep=_lockstep(site, prepared, gerrits, store, pulse, clock),
         web=web,

@@ -21,7 +21,7 @@ tempest_option = click.option(
     is_flag=False,
     flag_value="",
     metavar="[VENV]",
-    help="Ask an installed tempest for its tests: the one at hand, or that of a virtual environment.",
+    help="Ask an installed tempest for its tests: the one at hand, or that of a virtual environment. Write it last.",
 )
 
 
@@ -34,9 +34,9 @@ def known_tests(tests: IO[bytes] | None, tempest: str | None) -> tuple[str, Know
         raise UsageError("--tests and --tempest say the same: give one of them")
     if tests is not None:
         content = tests.read(MAX_LISTING_BYTES + 1)
+        source, text = str(getattr(tests, "name", "<stdin>")), content.decode(errors="replace")
         if len(content) > MAX_LISTING_BYTES:
-            raise CIError(f"{tests.name}: is larger than {MAX_LISTING_BYTES} bytes: give the output of `stestr list`")
-        source, text = tests.name, content.decode(errors="replace")
+            raise CIError(f"{source}: is larger than {MAX_LISTING_BYTES} bytes: give the output of `stestr list`")
     elif tempest is not None:
         program = find_tempest(tempest)
         click.echo(f"asking {program} for its tests ...", err=True)
@@ -49,3 +49,13 @@ def known_tests(tests: IO[bytes] | None, tempest: str | None) -> tuple[str, Know
     if tempest is not None:
         click.echo(f"{len(known)} tests", err=True)
     return source, known
+
+
+def asked_tests(tests: IO[bytes] | None, tempest: str | None) -> KnownTests | None:
+    """Return the tests that the options say; what makes a listing doubtful is said on stderr."""
+    from ci.skip_lists.check import listing_warnings  # noqa: PLC0415
+
+    source, known = known_tests(tests, tempest)
+    for warning in listing_warnings(source, known) if known else ():
+        click.echo(f"warning: {warning}", err=True)
+    return known

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from ci.cli.root import Invocation
     from ci.config.layout import Layout
+    from ci.skip_lists.site_lists import SiteLists
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class SiteSkipLists:
 def load_skip_lists(invocation: Invocation) -> SiteSkipLists:
     """Read the lists of a site; what is wrong with it and with them is said on stderr, and the rest is used."""
     site = load_site_if_good(invocation)
-    lists = {name: read_skip_list(invocation.site / name, name) for name in list_names(invocation, site)}
+    lists = {name: read_skip_list(invocation.site / name, name) for name in _site_lists(invocation, site).names}
     for one in lists.values():
         warn_of_errors(one)
     return SiteSkipLists(site, lists, tuple(_jobs(site.layout, lists)) if site else ())
@@ -62,9 +63,13 @@ def load_site_if_good(invocation: Invocation) -> Site | None:
         return None
 
 
-def list_names(invocation: Invocation, site: Site | None) -> tuple[str, ...]:
-    """Return the paths of the site's lists, from its folder: those in its folder of lists, and those that jobs name."""
-    return site_lists(invocation.site, site.layout if site else None).names
+def exclude_lists(invocation: Invocation, site: Site | None) -> frozenset[str]:
+    """Return the paths of the lists by which some job leaves out tests."""
+    return frozenset(name for one in _site_lists(invocation, site).compositions for name in one.excludes)
+
+
+def _site_lists(invocation: Invocation, site: Site | None) -> SiteLists:
+    return site_lists(invocation.site, site.layout if site else None)
 
 
 def read_skip_list(path: Path, name: str) -> SkipList:

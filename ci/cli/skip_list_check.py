@@ -10,13 +10,12 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from ci.cli.known_tests import known_tests, tempest_option, tests_option
 from ci.config.site import CONFIG_NAME
-from ci.errors import CIError, Finding, SiteError, UsageError, printable
+from ci.errors import Finding, SiteError
 from ci.skip_lists.check import ListCheck, listing_warnings
-from ci.skip_lists.known_tests import KnownTests, read_listing
 from ci.skip_lists.review import Review, files_given, files_of_site
 from ci.skip_lists.site_lists import SiteLists, site_lists
-from ci.skip_lists.tempest import find_tempest, list_tests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -25,19 +24,11 @@ if TYPE_CHECKING:
     from ci.skip_lists.check import CheckedList, Counts
     from ci.skip_lists.review import ListFile, Reviewed
 
-MAX_LISTING_BYTES = 64 << 20
-
 
 @click.command("check")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--tests", type=click.File("rb"), metavar="FILE", help="Output of `stestr list`; - for stdin.")
-@click.option(
-    "--tempest",
-    is_flag=False,
-    flag_value="",
-    metavar="[VENV]",
-    help="Ask an installed tempest for its tests: the one at hand, or that of a virtual environment.",
-)
+@tests_option
+@tempest_option
 @click.option("--fix", "repairs", is_flag=True, help="Repair what is safe: names, form, letters, doubles, line ends.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.pass_obj
@@ -54,12 +45,10 @@ def check(
     With --tests or --tempest also against the tests that there are: IDs that no test has, tests that were renamed,
     tests that share an ID. Exit status 1 when there are errors; warnings alone are fine.
     """
-    if tests is not None and tempest is not None:
-        raise UsageError("--tests and --tempest say the same: give one of them")
     if tempest and _is_list(Path(tempest)):
         files, tempest = (Path(tempest), *files), ""
     site, chosen = _chosen(invocation, files)
-    source, known = _known_tests(tests, tempest)
+    source, known = known_tests(tests, tempest)
     list_check = ListCheck(datetime.now(UTC).date(), known)
     reviewed = Review(invocation.site, site, list_check, known, repairs).run(chosen)
     told = _Told(reviewed, list(listing_warnings(source, known)) if known else [])
@@ -89,27 +78,6 @@ def _chosen(invocation: Invocation, files: Sequence[Path]) -> tuple[SiteLists, l
         first = str(error.findings[0]) if error.findings else "no site"
         click.echo(f"which lists the jobs name is not known, see `powervm-ci check`: {first}", err=True)
     return site, list(files_given(invocation.site, files)) if files else files_of_site(invocation.site, site)
-
-
-def _known_tests(tests: IO[bytes] | None, tempest: str | None) -> tuple[str, KnownTests | None]:
-    """Return the tests that there are and what says so; None where that was not asked for."""
-    if tests is not None:
-        content = tests.read(MAX_LISTING_BYTES + 1)
-        source, text = str(getattr(tests, "name", "<stdin>")), content.decode(errors="replace")
-        if len(content) > MAX_LISTING_BYTES:
-            raise CIError(f"{source}: is larger than {MAX_LISTING_BYTES} bytes: give the output of `stestr list`")
-    elif tempest is not None:
-        program = find_tempest(tempest)
-        click.echo(f"asking {program} for its tests ...", err=True)
-        source, text = str(program), list_tests(program)
-    else:
-        return "", None
-    known = read_listing(text)
-    if not known:
-        raise CIError(f"{printable(source)}: names no test: the output of `stestr list` is wanted")
-    if tempest is not None:
-        click.echo(f"{len(known)} tests", err=True)
-    return source, known
 
 
 def _jobs(list_check: ListCheck, site: SiteLists, lists: Sequence[CheckedList]) -> Iterator[Counts]:

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from ci.cli.known_tests import known_tests, tempest_option, tests_option
+from ci.cli.known_tests import asked_tests, tempest_option, tests_option
 from ci.cli.root import reason_option
 from ci.errors import CIError, Finding, SiteError, UsageError
 from ci.skip_lists.files import MAX_LIST_BYTES, read_list, replace_list
@@ -49,7 +49,7 @@ def convert(
     if as_json and output is None:
         raise UsageError("--json is about a list that is written by -o OUT")
     conversion = convert_list(
-        _read(file, Filter(release, job, deployment, installer)), known_tests(tests, tempest)[1], reason
+        _read(file, Filter(release, job, deployment, installer)), asked_tests(tests, tempest), reason
     )
     for finding in conversion.lost:
         click.echo(str(finding), err=True)

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from ci.cli.known_tests import known_tests, tempest_option, tests_option
+from ci.cli.known_tests import asked_tests, tempest_option, tests_option
 from ci.config.reading import suggestion
 from ci.errors import SiteError, UsageError, printable
 
@@ -46,7 +46,7 @@ def diff(
 
     sides = _Sides(invocation, branch)
     one, other = sides.get(first), sides.get(second)
-    comparison = compare(one, other, known_tests(tests, tempest)[1])
+    comparison = compare(one, other, asked_tests(tests, tempest))
     if as_json:
         click.echo(json.dumps(_as_record(one, other, comparison)))
     else:

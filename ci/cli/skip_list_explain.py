@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from ci.cli.known_tests import known_tests, tempest_option, tests_option
+from ci.cli.known_tests import asked_tests, tempest_option, tests_option
 from ci.cli.site_skip_lists import JobSelection, SiteSkipLists, load_skip_lists
 from ci.cli.tables import utc
 from ci.errors import CIError, printable
@@ -56,7 +56,7 @@ def explain(invocation: Invocation, test: str, as_json: bool, tests: IO[bytes] |
     """
     site = load_skip_lists(invocation)
     history = _test_history(invocation, site)
-    found = subjects(test, site.lists.values(), known_tests(tests, tempest)[1]) or _with_results(test, history)
+    found = subjects(test, site.lists.values(), asked_tests(tests, tempest)) or _with_results(test, history)
     if len(found) != 1:
         return _not_one(test, found, as_json=as_json)
     subject = found[0]

@@ -104,7 +104,8 @@ class Settings:
     build_memory_limit_mib: int = setting("MiB of memory for each process of a build here", default=2048)
     log_days: int = setting("days for which logs are kept; 0 for ever", default=30)
     history_days: int = setting(
-        "days for which builds and votes stay in the database, at least log_days; 0 for ever", default=365
+        "days for which builds, votes and figures of tests stay in the database, at least log_days; 0 for ever",
+        default=365,
     )
     min_free_mib: int = setting(
         "MiB that must be free in the state folder for a build to be taken; 0 for any", default=2048

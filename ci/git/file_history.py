@@ -101,12 +101,11 @@ def _commit(head: str) -> Commit:
 def _change(text: str, words: Iterator[str]) -> FileChange:
     old_mode, new_mode, before, after, status = text.removeprefix(":").split(" ")
     old_path = next(words)
-    path = next(words) if status[0] in "RC" else old_path
-    is_copy = status[0] == "C"
+    path = next(words) if status.startswith("R") else old_path
     return FileChange(
-        path if is_copy else old_path,
+        old_path,
         path,
-        before if old_mode.startswith(_FILE_MODE) and not is_copy else "",
+        before if old_mode.startswith(_FILE_MODE) else "",
         after if new_mode.startswith(_FILE_MODE) else "",
     )
 

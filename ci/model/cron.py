@@ -15,8 +15,9 @@ from typing import Any
 
 from apscheduler.triggers.cron import CronTrigger
 
+LOOK_BACK_SECONDS = 86_400.0
 # In such steps it is looked for the last time: however often a timer goes off, few times are gone through.
-_WINDOWS_SECONDS = (60.0, 3600.0, 86_400.0)
+_WINDOWS_SECONDS = (60.0, 3600.0, LOOK_BACK_SECONDS)
 _FIELDS = (5, 6, 7)
 _JITTER = re.compile(r"[0-9]{1,6}")
 
@@ -64,7 +65,7 @@ class Cron:
         return None if at is None else float(at.timestamp())
 
     def last_in(self, after: float, until: float) -> float | None:
-        """Return the last time that is after the one and not after the other; looks a day back at most."""
+        """Return the last time that is after the one and not after the other; `LOOK_BACK_SECONDS` back at most."""
         for window_seconds in _WINDOWS_SECONDS:
             start = max(after, until - window_seconds)
             last, following = None, self.next_after(start)

@@ -61,7 +61,7 @@ class Parts:
     janitor: Janitor
     mirror_care: MirrorCare
     results_intake: ResultsIntake
-    timers: Timers
+    timers: Sequence[Timers]
     lockstep: Lockstep
     web: Server
     pulse: Pulse
@@ -91,13 +91,14 @@ class Service:
             "janitor": parts.janitor.step,
             "mirror_care": parts.mirror_care.step,
             "results_intake": parts.results_intake.step,
-            "timers": parts.timers.step,
             "lockstep": parts.lockstep.step,
             "watcher": _Watcher(parts.store, parts.pulse).step,
         }
         for connection in parts.connections:  # loops of its own for each: one Gerrit that hangs holds up no other
             loops[f"scheduler {connection}"] = partial(parts.scheduler.step, connection)
             loops[f"reporter {connection}"] = partial(parts.reporter.step, connection)
+        for timers in parts.timers:
+            loops[f"timers {timers.connection}"] = timers.step
         for listener in parts.listeners:
             loops[f"catch_up {listener.name}"] = listener.step
         for name, step in loops.items():

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from ci.ports import BranchSource, Clock, Store
     from ci.services.pulse import Pulse
 
-# A time that was missed because nobody ran, or the server did not answer, is made up for within these, once.
-MISSED_SECONDS = 86_400.0
 RETRY_SECONDS = 60.0
 
 
@@ -36,10 +34,15 @@ class _Schedule:
 class Timers:
     """Each time of a timer becomes events once: they and how far the timer has been told are one transaction.
 
-    Of several times that were missed only the last one is made up for. A timer that was never seen has missed nothing.
+    Of the times that were missed only the last one is made up for, unless it is older than a day. A timer that was
+    never seen has missed nothing.
     """
 
-    def __init__(self, layout: Layout, source: BranchSource, store: Store, pulse: Pulse, clock: Clock) -> None:
+    def __init__(
+        self, connection: str, layout: Layout, source: BranchSource, store: Store, pulse: Pulse, clock: Clock
+    ) -> None:
+        """`connection` is the one whose projects these are the timers of: a server that hangs holds up no other."""
+        self.connection = connection
         self._layout = layout
         self._source = source
         self._store = store
@@ -51,6 +54,7 @@ class Timers:
             for pipeline in layout.pipelines.values()
             for cron in dict.fromkeys(pipeline.timers)
             for project in layout.projects_in(pipeline.name)
+            if project.connection == connection
         ]
 
     def step(self) -> float | None:
@@ -66,11 +70,11 @@ class Timers:
         told_until = self._store.timers.told_until(timer)
         if told_until is None:
             self._store.timers.tell_until(timer, now)
-        elif (due := cron.last_in(max(told_until, now - MISSED_SECONDS), now)) is not None:
+        elif (due := cron.last_in(told_until, now)) is not None:
             try:
                 self._go_off(schedule, due)
             except CIError as error:
-                LOOP_FAILURES.labels("timers").inc()
+                LOOP_FAILURES.labels(f"timers {timer.connection}").inc()
                 self._log.warning("to be tried again", action="timer.postponed", pipeline=timer.pipeline,
                                   project=timer.project, error=str(error))  # fmt: skip
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from ci.model.file_history import Commit
     from ci.ports import FileHistory
+
+_BLANK_LINES = re.compile(rb"\n(?:[ \t\r]*\n)+")
 
 
 def burn_down(history: FileHistory, lists: Collection[str], since: float = 0.0) -> tuple[BurnDownPoint, ...]:
@@ -31,8 +34,9 @@ def burn_down(history: FileHistory, lists: Collection[str], since: float = 0.0) 
         state = {**state, **{change.name: change.after for change in changes}}
         if commit.committed_at >= since:
             states.append((commit, state))
+    counter = BlockCounter()
     counts = {
-        name: _entries_by_reason(content)
+        name: counter.count(content)
         for name, content in own.contents(name for _, state in states for name in state.values())
     }
     return tuple(BurnDownPoint(commit, _counted(state, counts)) for commit, state in states)
@@ -42,11 +46,25 @@ def _counted(state: Mapping[str, str], counts: Mapping[str, dict[str, int]]) -> 
     return {name: counts[content] for name, content in sorted(state.items()) if content}
 
 
-def _entries_by_reason(content: bytes) -> dict[str, int]:
-    """Count entries, also those of no use to tempest: of what lists were before they had their form."""
-    parsed = parse_skip_list("", content)
-    counter: Counter[str] = Counter()
+class BlockCounter:
+    """Counts by paragraph: a blank line ends a block, and from commit to commit nearly all paragraphs stay the same."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, dict[str, int]] = {}
+
+    def count(self, content: bytes) -> dict[str, int]:
+        """Count entries, also those of no use to tempest: of what lists were before they had their form."""
+        total: Counter[str] = Counter()
+        for paragraph in _BLANK_LINES.split(content):
+            if paragraph not in self._known:
+                self._known[paragraph] = _count(paragraph)
+            total.update(self._known[paragraph])
+        return dict(total)
+
+
+def _count(paragraph: bytes) -> dict[str, int]:
+    parsed = parse_skip_list("", paragraph)
+    counter = Counter({"": parsed.expressions - len(parsed.entries)})
     for block in parsed.blocks:
         counter[block.head.get("reason", "")] += len(block.entries)
-    counter[""] += parsed.expressions - len(parsed.entries)
     return {reason: entries for reason, entries in counter.items() if entries}

@@ -95,15 +95,16 @@ class _Converter:
         for name in found.without_id:
             self._lost(wanted, f"{name} has no ID", "no list of IDs can leave it out", "no-id")
             remarks.append(f"not converted (has no ID): {name}")
+        known = [self._seen[identity] for identity in found.tests if identity in self._seen]
+        if known:
+            what = "is" if len(known) == len(found.tests) else f"{len(known)} of its {len(found.tests)} IDs are"
+            self._note(wanted, f"{what} there already", f"by line {known[0][0]}", "already-there")
+            if any(other_reason != reason for _, other_reason in known):
+                remarks.append(f"{what} further up already: {wanted.source}")
         for identity, names in found.tests.items():
             if identity not in self._seen:
                 self._seen[identity] = (wanted.line, reason)
                 yield canonical(identity, names)
-                continue
-            line, other_reason = self._seen[identity]
-            self._note(wanted, f"{identity} is there already", f"by line {line}", "already-there")
-            if other_reason != reason:
-                remarks.append(f"is further up already: {canonical(identity, names)}")
 
     def _found(self, wanted: Wanted) -> Found:
         if self._resolver is not None:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from ci.model.file_history import Commit
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator
 
-    from ci.model.file_history import Step
     from ci.ports import FileHistory
 
 FOLDER = "skip_lists"
@@ -89,22 +88,22 @@ class ListHistory:
             own = [change for change in changes if change.name == name]
             arrivals = [one.commit for one in own if one.after in having and one.before not in having]
             if arrivals and own[0].after in having:
-                found[name] = Presence(self._origin(arrivals[0], line), self._origin(arrivals[-1], line))
+                found[name] = Presence(self._origin(arrivals[0], line)[0], self._origin(arrivals[-1], line)[-1])
         return found
 
-    def _origin(self, commit: Commit, line: re.Pattern[bytes]) -> Commit:
-        """Return the commit in which a line was written: a merge only brought it."""
+    def _origin(self, commit: Commit, line: re.Pattern[bytes]) -> list[Commit]:
+        """Return the commits in which a line was written, newest first: a merge only brought it."""
         if not commit.is_merge:
-            return commit
-        steps: Sequence[Step] = self._history.merged(commit, self._patterns)
+            return [commit]
+        steps = self._history.merged(commit, self._patterns)
         asked = [name for step in steps for change in step.changes for name in (change.before, change.after)]
         having = {name for name, content in self.contents(asked) if line.search(content)}
-        written = (
+        written = [
             step.commit
-            for step in reversed(steps)
+            for step in steps
             if any(change.after in having and change.before not in having for change in step.changes)
-        )
-        return next(written, commit)
+        ]
+        return written or [commit]
 
     def _is_list(self, path: str) -> bool:
         folder, _, name = path.rpartition("/")

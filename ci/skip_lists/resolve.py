@@ -44,6 +44,7 @@ class Resolver:
         self._tests = tests
         self._names = frozenset(tests.names)
         self._nearest = NearestTests(tests)
+        self._matching: dict[str, tuple[str, ...]] = {}
 
     def find(self, wanted: Wanted) -> Found:
         """Return all tests that carry the IDs of what is wanted; raises `NotFoundError` where there is nothing."""
@@ -72,7 +73,9 @@ class Resolver:
             expression = re.compile(text)
         except (re.error, OverflowError, RecursionError) as error:
             raise NotFoundError(f"not a regular expression: {error}", "correct it", "bad-expression") from None
-        names = self._tests.matching(expression)
+        if text not in self._matching:
+            self._matching[text] = self._tests.matching(expression)
+        names = self._matching[text]
         if not names:
             hint = self._nearest.hint((text.strip("^$"),), _PERHAPS)
             raise NotFoundError("matches no test", hint, "matches-nothing", "no such test")

@@ -26,6 +26,7 @@ from ci.model.codec import from_json, ref_from_json, to_json
 from ci.model.job import FrozenJob
 from ci.model.node import Node
 from ci.model.pipeline import Precedence
+from ci.model.views import BuildView
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -234,6 +235,11 @@ def build_from_row(row: Mapping[str, Any]) -> Build:
         logs_removed_at=row["logs_removed_at"],
         precedence=Precedence(row["precedence"]),
     )
+
+
+def view_from_row(row: Mapping[str, Any]) -> BuildView:
+    """Turn a row of `builds`, with `change` and `pipeline` of its buildset, into the view."""
+    return BuildView(build_from_row(row), ref_from_json(row["change"]), row["pipeline"])
 
 
 @lru_cache(maxsize=128)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from ci.model.codec import ref_from_json
-from ci.model.views import BuildView
-from ci.store.buildsets import build_from_row
+from ci.store.buildsets import view_from_row
 from ci.store.tests import day_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
+    from ci.model.views import BuildView
     from ci.store.database import Database
 
 TASK_EVENTS_AT_ONCE = 1000
@@ -27,9 +26,7 @@ class Retention:
 
     def builds_with_old_logs(self, ended_before: float, limit: int) -> tuple[BuildView, ...]:
         rows = self._database.rows("builds_with_old_logs", before=ended_before, limit=limit)
-        return tuple(
-            BuildView(build_from_row(row), ref_from_json(str(row["change"])), str(row["pipeline"])) for row in rows
-        )
+        return tuple(view_from_row(row) for row in rows)
 
     def logs_are_removed(self, build_ids: Sequence[str], now: float) -> None:
         """Remove what the database holds of builds' logs, and mark them: a crash before the mark begins anew."""

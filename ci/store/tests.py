@@ -6,17 +6,16 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ci.model.codec import ref_from_json
 from ci.model.history import Amount, DayResults, FailingTest, SumResults, Verdict
-from ci.model.views import BuildView
 from ci.observability import get_logger
-from ci.store.buildsets import build_from_row
+from ci.store.buildsets import view_from_row
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from typing import Any
 
     from ci.model.history import RanTest
+    from ci.model.views import BuildView
     from ci.store.database import Database
 
 # A patch can make up names: of those that come after so many different ones nothing is kept.
@@ -38,9 +37,7 @@ class TestTable:
 
     def untaken(self, limit: int) -> tuple[BuildView, ...]:
         rows = self._database.rows("builds_untaken", limit=limit)
-        return tuple(
-            BuildView(build_from_row(row), ref_from_json(str(row["change"])), str(row["pipeline"])) for row in rows
-        )
+        return tuple(view_from_row(row) for row in rows)
 
     def take(self, view: BuildView, tests: Sequence[RanTest], now: float) -> bool:
         build, series = view.build, {"job": view.build.job.name, "branch": view.change.branch[:LONGEST_BRANCH]}

@@ -20,7 +20,7 @@ from ci.model.views import (
     WaitingView,
 )
 from ci.model.vote import Review
-from ci.store.buildsets import build_from_row
+from ci.store.buildsets import build_from_row, view_from_row
 from ci.store.lockstep import LockstepTable
 from ci.store.nodes import condition_from_row
 
@@ -88,7 +88,7 @@ class Views:
             rows = self._database.rows("latest_builds_of_job", limit=limit, job=job)
         else:
             rows = self._database.rows("latest_builds", limit=limit)
-        return tuple(self._build_view(row) for row in rows)
+        return tuple(view_from_row(row) for row in rows)
 
     def build(self, prefix: str) -> BuildView | None:
         """A build by its id or the beginning of it; None when there is none or more than one."""
@@ -146,9 +146,6 @@ class Views:
     def task_events(self, build: Build) -> tuple[str, ...]:
         rows = self._database.rows("task_events", build_id=build.id, attempt=build.attempt)
         return tuple(row["record"] for row in rows)
-
-    def _build_view(self, row: Mapping[str, object]) -> BuildView:
-        return BuildView(build_from_row(row), ref_from_json(str(row["change"])), str(row["pipeline"]))
 
 
 def _dropped_view(row: Mapping[str, Any]) -> DroppedReviewView:

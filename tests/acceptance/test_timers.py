@@ -1,11 +1,14 @@
 """A pipeline with a timer: a job really runs on the tip of a branch, without a change, and nobody is told."""
 
+import io
 import json
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import subunit
 from lab.service import Service
 from lab.sshd_node import SshdNode, free_port
 from lab.trivial_site import write_trivial_site
@@ -24,6 +27,7 @@ NIGHTLY = """\
 - job:
     name: nightly
     run: playbooks/nightly.yaml
+    vars: {tempest_include_list: skip_lists/list.txt}
 - project:
     name: openstack/nova
     periodic:
@@ -48,11 +52,29 @@ PLAYBOOK = """\
     - name: It is the tip
       ansible.builtin.assert:
         that: head.stdout == zuul.commit_id
+    - name: Leave the results of some tests
+      ansible.builtin.command:
+        argv: [cp, "{{ playbook_dir }}/stream", "{{ zuul.executor.log_root }}/testrepository.subunit"]
+      delegate_to: localhost
     - name: Write it down
       ansible.builtin.command:
         argv: [sh, -c, 'echo "$1" >"$0/tip"', "{{ zuul.executor.log_root }}", "{{ head.stdout }}"]
       delegate_to: localhost
 """
+
+
+GOOD, BAD = "585e934c-448e-43c4-acbf-d06a9b899997", "c3d4e5f6-a7b8-9012-cdef-123456789012"
+LIST = f"# reason: not yet\n{GOOD}  # tempest.A.test_good\n{BAD}  # tempest.A.test_skipped\n"
+
+
+def stream():
+    """A stream as stestr writes it: one test passes, one is skipped."""
+    file = io.BytesIO()
+    result = subunit.StreamResultToBytes(file)
+    for name, status in ((f"tempest.A.test_good[id-{GOOD}]", "success"), (f"tempest.A.test_skipped[id-{BAD}]", "skip")):
+        for one in ("inprogress", status):
+            result.status(test_id=name, test_status=one, timestamp=datetime.now(UTC))
+    return file.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +90,15 @@ def stage(real_gerrit, tmp_path_factory):
         )  # fmt: skip
         (site.folder / "jobs" / "zuul.d" / "nightly.yaml").write_text(NIGHTLY)
         (site.folder / "playbooks" / "nightly.yaml").write_text(PLAYBOOK)
+        (site.folder / "playbooks" / "stream").write_bytes(stream())
+        (site.folder / "skip_lists").mkdir(exist_ok=True)
+        (site.folder / "skip_lists" / "list.txt").write_text(LIST)
+        lab = site.folder / "jobs" / "zuul.d" / "lab.yaml"
+        lab.write_text(
+            lab.read_text().replace(
+                "variant: one\n", "variant: one\n      tempest_exclude_lists: [skip_lists/list.txt]\n"
+            )
+        )
         with Service(site.folder, folder / "state", port=site.port) as service:
             stage = Stage(real_gerrit, node, service, repository, repository.head)
             stage.connected()
@@ -113,3 +144,16 @@ def test_each_time_is_one_run_also_over_a_kill_and_changes_go_on_meanwhile(stage
     assert all(key.startswith("timer periodic openstack/nova stable/nightly ") for key, _ in rows)
     assert {count for _, count in rows} <= {0, 1}
     assert reviews == 0
+
+
+def test_what_the_runs_show_comes_back_as_candidates(stage):
+    runs = len(ended(stage, 3))
+
+    def found():
+        (one,) = json.loads(stage.service.call("skip-list", "candidates", "--json"))["jobs"]
+        return one if one["would_pass"] and one["would_pass"][0]["passed"] >= runs else None
+
+    one = until("the results are taken in", found)
+    assert (one["job"], one["run_by"]) == ("quick-one", ["nightly"])
+    assert [entry["id"] for entry in one["would_pass"]] == [GOOD]
+    assert "skip_lists/list.txt:2" in stage.service.call("skip-list", "candidates")

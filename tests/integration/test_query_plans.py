@@ -70,3 +70,22 @@ def test_what_ends_after_some_rows_does_not_sort_all_first(connection, name):
 def test_a_removed_row_is_looked_for_by_an_index_where_others_refer_to_it(connection, table, column):
     (step,) = plan(connection, f"select 1 from {table} where {column} = :value")  # noqa: S608 - names of the list above
     assert step.startswith("SEARCH"), step
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("tested", "builds_job (job_name=? AND created_at>?)"),
+        ("tests_failing_on_changes", "builds_with_failed_tests (ended_at>?)"),
+        ("sums_of_tests", "test_days_of_test (test_id=? AND day>?)"),
+        ("sums_of_test", "test_days_of_test (test_id=? AND day>?)"),
+        ("remove_test_days", "PRIMARY KEY (series_id=? AND day<?)"),
+        ("running_buildsets_of_branch", "buildsets_running_branch (connection=? AND project=? AND branch=?)"),
+    ],
+)
+def test_a_question_about_some_days_looks_at_these_alone(connection, name, wanted):
+    assert any(wanted in step for step in plan(connection, QUERIES[name])), plan(connection, QUERIES[name])
+
+
+def test_the_latest_days_of_a_test_are_not_sorted_out_of_all(connection):
+    assert not any("TEMP B-TREE" in step for step in plan(connection, QUERIES["days_of_test"]))

@@ -6,12 +6,13 @@ from ci.config.site import load_site
 from ci.errors import Unavailable
 from ci.model.build import BuildOutcome, Result
 from ci.model.change import Branch
+from ci.model.cron import LOOK_BACK_SECONDS
 from ci.model.event import EventType
 from ci.model.pipeline import Precedence
 from ci.services.pulse import Pulse
 from ci.services.reporting import Links
 from ci.services.scheduler import Scheduler
-from ci.services.timers import MISSED_SECONDS, RETRY_SECONDS, Timers
+from ci.services.timers import RETRY_SECONDS, Timers
 from ci.store.store import SqliteStore
 from tests.fakes.ports import ScriptedGerrit, StillClock
 from tests.fakes.records import change, event
@@ -64,7 +65,7 @@ class Desk:
         if self.store:
             self.store.close()
         self.store = SqliteStore(self.path)
-        self.timers = Timers(self.layout, self.server, self.store, Pulse(), self.clock)
+        self.timers = Timers("gerrit", self.layout, self.server, self.store, Pulse(), self.clock)
         gerrit = ScriptedGerrit(change(connection="gerrit", project="nova"))
         links = Links("https://ci.example.org")
         self.scheduler = Scheduler(self.layout, {"gerrit": gerrit}, self.store, links, Pulse(), self.clock)
@@ -155,14 +156,16 @@ def test_of_the_times_that_were_missed_the_last_one_is_made_up_for_once(desk):
 def test_what_was_missed_more_than_a_day_ago_is_let_go(tmp_path):
     desk = Desk(tmp_path, "0 3 1 * *")
     desk.at(-3 * DAY)
-    desk.at(-2 * DAY + 3 * HOUR + MISSED_SECONDS + 1)
+    desk.at(-2 * DAY + 3 * HOUR + LOOK_BACK_SECONDS + 1)
     assert desk.running() == []
     desk.store.close()
 
 
 def test_a_timer_that_is_new_has_missed_nothing(tmp_path):
     desk = Desk(tmp_path)
-    desk.at(4 * HOUR)
+    for _ in range(3):
+        desk.at(4 * HOUR)
+        desk.start()
     assert desk.running() == []
     desk.at(DAY + 3 * HOUR)
     assert desk.running() == NIGHTLY_RUNS
@@ -224,3 +227,10 @@ def test_a_site_without_timers_asks_nobody(tmp_path):
     assert desk.at(0) is None
     assert desk.server.asked == 0
     desk.store.close()
+
+
+def test_timers_of_one_connection_leave_the_projects_of_others_alone(desk):
+    other = Timers("vendor", desk.layout, desk.server, desk.store, Pulse(), desk.clock)
+    desk.clock.time = MIDNIGHT + 3 * HOUR
+    assert other.step() is None
+    assert desk.server.asked == 0

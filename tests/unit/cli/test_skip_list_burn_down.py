@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.unit.config.conftest import SiteFolder
 from tests.unit.skip_lists.lists import skip_list
 
 A, B = "skip_lists/a.txt", "skip_lists/b.txt"
-JANUARY, LATE_JANUARY, MARCH = 1_577_836_800, 1_580_000_000, 1_583_100_000
+JANUARY, LATE_JANUARY, MARCH = 1_577_836_800, 1_580_000_000, 1_583_020_800
 
 
 @pytest.fixture
@@ -55,6 +56,30 @@ def test_since_a_day(repository, capsys):
     assert burn_down("--since", "2020-01-26", "--json") == 0
     assert [point["subject"] for point in json.loads(capsys.readouterr().out)["points"]] == ["less", "more"]
     assert burn_down("--since", "26.1.2020") == 2
+
+
+def test_days_are_utc_wherever_somebody_asks(repository, capsys, monkeypatch):
+    with monkeypatch.context() as here:
+        here.setenv("TZ", "America/Los_Angeles")
+        time.tzset()
+        assert burn_down("--since", "2020-03-02", "--json") == 0
+        assert burn_down("--since", "2020-03-01", "--json") == 0
+    time.tzset()
+    none, one = (json.loads(line)["points"] for line in capsys.readouterr().out.splitlines())
+    assert (none, [point["date"] for point in one]) == ([], ["2020-03-01"])
+
+
+def test_lists_of_other_folders_count_where_a_job_leaves_out_tests_by_them(repository, capsys):
+    repository.commit(
+        {"lists/ex.txt": skip_list({"slow": 7}), "lists/in.txt": skip_list({"wanted": 9})}, "lists", at=MARCH
+    )
+    site = SiteFolder(repository.folder)
+    site.add(
+        "jobs/zuul.d/jobs.yaml",
+        "    vars:\n      tempest_exclude_lists: [lists/ex.txt]\n      tempest_include_list: lists/in.txt\n",
+    )
+    assert burn_down("--json") == 0
+    assert list(json.loads(capsys.readouterr().out)["points"][-1]["lists"]) == ["lists/ex.txt", A, B]
 
 
 def test_nothing_has_changed(repository, capsys):

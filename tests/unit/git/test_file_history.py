@@ -114,13 +114,13 @@ def test_a_site_below_the_root_knows_its_place(repository):
 
 
 def test_the_configuration_of_the_repository_changes_nothing(repository):
-    repository.commit({"a.txt": "1\n" * 20}, "first")
-    repository.commit({"a.txt": None, "b.txt": "1\n" * 20}, "second")
-    before = changes(file_history(repository.folder))
+    repository.commit({"x/a.txt": "1\n" * 20}, "first")
+    repository.commit({"x/a.txt": None, "x/b.txt": "1\n" * 20}, "second")
+    before = changes(file_history(repository.folder / "x"))
     settings = {"color.ui": "always", "diff.relative": "true", "diff.renames": "false", "log.follow": "true"}
     for key, value in {**settings, "log.showSignature": "true", "core.quotePath": "true"}.items():
         repository.git("config", key, value)
-    assert changes(file_history(repository.folder)) == before
+    assert changes(file_history(repository.folder / "x")) == before
 
 
 def test_a_shallow_clone_is_told(repository, tmp_path):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ci.git.file_history import file_history
-from ci.skip_lists.burn_down import burn_down
+from ci.skip_lists.burn_down import BlockCounter, burn_down
+from ci.skip_lists.parse import parse_skip_list
 from tests.site_repository import SiteRepository
 from tests.unit.skip_lists.lists import identity, skip_list
 
@@ -67,6 +72,16 @@ def test_a_name_that_is_used_again_is_another_list(repository):
     assert counted(repository)[0] == ("begin", {B: {"slow": 20}})
 
 
+def test_what_had_a_name_before_a_list_passed_through_it_is_another_list(repository):
+    repository.commit({A: skip_list({"slow": 20}), B: "# reason: broken\n.*\n"}, "begin")
+    repository.commit({B: None}, "remove")
+    repository.commit({A: None, B: skip_list({"slow": 20})}, "rename")
+    repository.commit({B: None, "skip_lists/c.txt": skip_list({"slow": 20})}, "rename again")
+    assert [set(lists) for _, lists in counted(repository)] == [
+        {B, "skip_lists/c.txt"}, {"skip_lists/c.txt"}, {"skip_lists/c.txt"}, {"skip_lists/c.txt"},
+    ]  # fmt: skip
+
+
 def test_lists_of_other_folders_count_where_they_are_named(repository):
     repository.commit({"lists/x.list": skip_list({"slow": 1}), "other.txt": skip_list({"slow": 9})}, "begin")
     assert counted(repository) == []
@@ -120,3 +135,30 @@ def test_each_content_is_read_once(repository, monkeypatch):
     monkeypatch.setattr(history, "contents", lambda names: read.extend(found := list(contents(names))) or found)
     assert len(burn_down(history, ())) == 6
     assert len(read) == 2 + 6
+
+
+LINES = st.sampled_from(
+    [
+        "",
+        " ",
+        "\r",
+        "# reason: slow",
+        "# reason: broken\r",
+        "# more",
+        f"{identity(1)}  # a.b.C.test_x",
+        ".*",
+        "\ufeff",
+        "# bug: 1",
+    ]
+)
+
+
+@given(st.lists(LINES, max_size=12).map("\n".join))
+def test_paragraphs_are_counted_as_the_whole_list_is(text):
+    parsed = parse_skip_list("", text.encode())
+    assert sum(BlockCounter().count(text.encode()).values()) == parsed.expressions
+    by_reason = Counter()
+    for block in parsed.blocks:
+        by_reason[block.head.get("reason", "")] += len(block.entries)
+    by_reason[""] += parsed.expressions - len(parsed.entries)
+    assert Counter(BlockCounter().count(text.encode())) == +by_reason

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 
 import pytest
 from hypothesis import given
@@ -63,6 +64,7 @@ def told(findings):
         (X.replace("-", ""), [X_LINE]),
         (X.replace("-", "\u2013"), [X_LINE]),
         (f"\u200b{X}", [X_LINE]),
+        ("a.b.C.\u200btest_x", [X_LINE]),
         (f"{X} a.b.old.test_name", [X_LINE]),
         (f"{X} {Y}", [X_LINE, Y_LINE]),
         (f"{X}|{Y}", [X_LINE, Y_LINE]),
@@ -108,7 +110,8 @@ def test_a_block_of_which_nothing_is_left_is_a_comment():
         ("a.b.C.test_y", ["2:1: only this test is taken: as an expression it left out 1 more"]),
         ("a.b.E.test_shared", ["2:1: 1 more test has the same ID"]),
         ("shared", ["2:1: matches 2 tests"]),
-        (f"{X}\n{X}", [f"3:1: {X} is there already"]),
+        (f"{X}\n{X}", ["3:1: is there already"]),
+        (f"{X}\na.b.C", ["3:1: matches 3 tests", "3:1: 1 of its 3 IDs are there already"]),
     ],
 )
 def test_what_a_person_should_look_at(line, notes):
@@ -137,6 +140,9 @@ def test_what_a_person_should_look_at(line, notes):
         ("# Section\n\n# why\n{x}\n", ["# Section", "", "# reason: why"]),
         ("# Copyright 2016 X\n\n{x}\n", ["# Copyright 2016 X", "", f"# reason: {TODO}"]),
         ("{x}\n", [f"# reason: {TODO}"]),
+        ("# Section\n\n# owner: ann\n{x}\n", ["# Section", "", "# reason: Section", "# owner: ann"]),
+        ("# expires: 2030-01-01\n# expires: 2030-01-01\n\n# why\n{x}\n",
+         ["# | expires: 2030-01-01", "# | expires: 2030-01-01", "", "# reason: why", "# expires: 2030-01-01"]),
         ("# d\u00fcrftig \u2026 \u4e2d\x07\n{x}\n", ["# reason: durftig ... \\u4e2d\\x07"]),
         ("# reson: why\n{x}\n", ["# reason: reson: why"]),
     ],
@@ -152,16 +158,23 @@ def test_blocks_stay_apart_also_without_a_blank_line_between_them():
 
 
 def test_a_reason_of_one_test_makes_a_block_of_its_own():
-    found = converted(f"# why\n# owner: ann\n{X}\n{Y} # slow on Tuesdays\n{LONG}\n")
+    found = converted(f"# why\n# owner: ann\n# a.b.C.test_z\n{X}\n{Y} # slow on Tuesdays\n{LONG}\n")
     assert found.text == (
-        f"# reason: why\n# owner: ann\n{X_LINE}\n\n# reason: why: slow on Tuesdays\n# owner: ann\n{Y_LINE}\n\n"
+        f"# reason: why\n# owner: ann\n# a.b.C.test_z\n{X_LINE}\n\n# reason: why: slow on Tuesdays\n# owner: ann\n{Y_LINE}\n\n"
         f"# reason: why\n# owner: ann\n{LONG_LINE}\n"
     )
 
 
 def test_what_is_there_twice_keeps_its_second_reason():
     found = converted(f"# one\n{X}\n\n# two\n{X}\n{Y}\n")
-    assert found.text == f"# reason: one\n{X_LINE}\n\n# reason: two\n# is further up already: {X_LINE}\n{Y_LINE}\n"
+    assert found.text == f"# reason: one\n{X_LINE}\n\n# reason: two\n# is further up already: {X}\n{Y_LINE}\n"
+
+
+def test_what_is_there_twice_with_the_same_reason_is_only_told():
+    assert (
+        converted(f"# one\n{X}\n{X}\n\n# one\n{X}\n{Y}\n").text
+        == f"# reason: one\n{X_LINE}\n\n# reason: one\n{Y_LINE}\n"
+    )
 
 
 def test_a_missing_reason_is_told_unless_one_is_given():
@@ -244,3 +257,28 @@ def test_each_line_is_an_entry_or_told(lines):
         assert number in lost | noted or line in {"a.b.C.test_x", X, "a test|x"}
         assert line in found.text or number not in lost
     assert (X_LINE in found.text) == any(line in {"a.b.C.test_x", X, "a test|x"} for line in lines)
+
+
+EXPRESSIONS = [
+    "a.b.C.test_x",
+    "a.b.C.test_y",
+    "a.b.E.test_shared",
+    "test_",
+    "smoke",
+    "^a",
+    "C.test_y$",
+    f"id-{X}",
+    SHARED,
+]
+
+
+@given(st.lists(st.sampled_from(EXPRESSIONS), max_size=4))
+def test_the_new_list_leaves_out_what_the_old_one_did_where_nothing_else_is_told(lines):
+    found = converted("# why\n" + "".join(f"{line}\n" for line in lines))
+    told = {finding.code for finding in (*found.lost, *found.notes)}
+    new = [entry.id for entry in parse_skip_list("new.txt", found.text.encode()).entries]
+    before = {test for test in LISTING.splitlines() if any(re.search(line, test) for line in lines)}
+    after = {test for test in LISTING.splitlines() if any(re.search(one, test) for one in new)}
+    assert before == after or told & {"longer-names", "shared-id", "no-id", "matches-nothing"}
+    assert after - before == set() or "shared-id" in told
+    assert before - after == set() or told & {"longer-names", "no-id"}

@@ -33,6 +33,7 @@ TESTS = read_listing(f"n.b.C.test_new[id-{ONE}]\nz.b.C.test_no_id\nz.b.C.test_ru
         (ONE.upper(), [ONE]),
         (f" id-{ONE} ", [ONE]),
         (f"a.b.C.test_list[id-{ONE},smoke]", [ONE]),
+        (f"a.b.moved.test[smoke,id-{ONE}]", [ONE]),
         (identity(77), [identity(77)]),
         ("a.b.C.test_list", [ONE]),
         ("a.b.C.test_old", [ONE]),

@@ -68,6 +68,16 @@ def test_what_came_by_a_merge_is_the_commit_that_wrote_it(repository):
     assert presences(repository) == {A: ("side two", "side two")}
 
 
+def test_a_merge_that_brought_it_twice_has_two_commits(repository):
+    repository.commit({A: WITHOUT}, "begin")
+    repository.git("checkout", "-q", "-b", "side")
+    for text, subject in ((WITH, "side first"), (WITHOUT, "side remove"), (WITH, "side again")):
+        repository.commit({A: text}, subject)
+    repository.git("checkout", "-q", "master")
+    repository.git("merge", "-q", "--no-ff", "-m", "merge", "side")
+    assert presences(repository) == {A: ("side again", "side first")}
+
+
 def test_only_a_line_that_begins_with_the_id_counts(repository):
     repository.commit({A: f"# see {ID}\n{ID}0  # no\n" + WITHOUT}, "mention")
     assert presences(repository) == {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from ci.skip_lists.known_tests import read_listing
@@ -69,3 +71,17 @@ def test_a_module_that_could_not_be_imported_is_no_test():
 @pytest.mark.parametrize("line", ["a." * 200_000, "a[" * 200_000, "a(" * 200_000, " [id-" * 100_000, "-" * 400_000])
 def test_a_long_hostile_line_takes_linear_time(line):
     assert len(read_listing(line)) == 0  # with a quadratic reader this does not end within the tests' patience
+
+
+@pytest.mark.parametrize(
+    ("expression", "names"),
+    [
+        (r"\bsmoke\b", ["a.T.test_one"]),
+        (r"^a\.T\.test_o.*\]$", ["a.T.test_one", "a.T.test_other"]),
+        (r"test_one$", []),
+        (r"\(ipv6\)", ["b.T.test_two(ipv6)"]),
+    ],
+)
+def test_an_expression_is_searched_in_the_name_with_its_tags(expression, names):
+    text = f"b.T.test_two[id-{ID}](ipv6)\na.T.test_other[slow]\na.T.test_one[id-{ID},smoke]\n"
+    assert list(read_listing(text).matching(re.compile(expression))) == names

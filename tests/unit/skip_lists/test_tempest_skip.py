@@ -76,6 +76,11 @@ def test_filters(wanted, expected):
     assert [name for names, _, _ in blocks(**wanted) for name in names] == expected
 
 
+def test_what_was_asked_for_is_not_said_again():
+    assert blocks(job="one", deployment="undercloud")[0][2] == []
+    assert blocks(release="master", installer="osp")[0][2] == ["networks"]
+
+
 def test_a_release_has_its_own_reason_and_bug_and_else_those_of_the_test():
     assert blocks(release="master")[0][1]["reason"] == "on master"
     assert blocks(release="train")[0][1] == {"reason": "everywhere", "bug": "https://launchpad.net/bugs/1"}

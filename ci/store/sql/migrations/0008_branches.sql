@@ -17,7 +17,7 @@ create unique index buildsets_running on buildsets (pipeline, connection, change
 where state = 'running';
 create unique index buildsets_running_branch on buildsets (connection, project, branch, pipeline)
 where state = 'running' and change_number is null;
-create index buildsets_change on buildsets (change_number, created_at);
+create index buildsets_change on buildsets (change_number, created_at) where change_number is not null;
 
 -- Up to when the times of a pipeline's timer have become events, for one project.
 create table timers (
