@@ -500,6 +500,10 @@ def test_a_database_is_read_without_being_made_or_changed(world, tmp_path):
     world.look()
     (status,) = read_statuses(tmp_path / "ci.db").values()
     assert (status,) == world.store.views.lockstep()
+    world.store.close()  # the last one: nothing is left beside it
+    before = sorted(tmp_path.glob("ci.db*"))
+    assert list(read_statuses(tmp_path / "ci.db").values()) == [status]
+    assert sorted(tmp_path.glob("ci.db*")) == before == [tmp_path / "ci.db"]
     world.store.lockstep.put(replace(status, note="x"))
     assert read_statuses(tmp_path / "ci.db")[status.removal_id].note == "x"
 
