@@ -5,7 +5,6 @@ import uuid
 from dataclasses import replace
 
 import pytest
-from lab.sshd_node import SshdNode
 
 from ci.config.site import load_site
 from ci.errors import CIError, Refused, Unavailable
@@ -48,13 +47,6 @@ def block(n, until):
 
 
 KEPT = f"# reason: never\n{entry(99)}"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with SshdNode(tmp_path_factory.mktemp("sshd")) as node:
-        (node.folder / "known_hosts").write_text(node.known_hosts())
-        yield node
 
 
 class DirectedGerrit:
