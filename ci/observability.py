@@ -22,7 +22,7 @@ FREE_BYTES = Gauge("powervm_ci_free_bytes", "Room on the file systems of the sta
 BUILDS_HELD_BACK = Gauge("powervm_ci_builds_held_back", "1 while no build is taken for want of room")
 TESTS_TAKEN = Counter("powervm_ci_tests_taken_total", "Results of tests that were taken into the history")
 SKIP_LIST_REMOVALS = Counter(
-    "powervm_ci_skip_list_removals_total", "Waiting blocks of skip lists, by what became of them", ["state"]
+    "powervm_ci_skip_list_removals_total", "Removals of skip list blocks, by what became of them", ["state"]
 )
 REMOVED = Counter("powervm_ci_removed_total", "What the janitor has removed", ["what"])
 

@@ -13,7 +13,7 @@ from ci.model.job import FrozenJob, Nodeset
 from ci.model.regex import Regex, regex_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from ci.config.freeze import Draft
     from ci.config.language import Language
@@ -109,6 +109,16 @@ class Layout:
     def _names(self, section: ProjectDefinition, pipeline: str) -> bool:
         templates = (template for name in section.templates for template in self._templates.get(name, ()))
         return any(pipeline in one.pipelines for one in (section, *templates))
+
+    def variables(self) -> Iterator[Mapping[str, Any]]:
+        """Yield the variables of every definition: of jobs, of their lines in pipelines, of projects and templates."""
+        sections = [*self._projects.values(), *self._templates.values()]
+        for definitions in self.jobs.values():
+            yield from (definition.section.vars for definition in definitions)
+        for section in (one for found in sections for one in found):
+            yield section.section.vars
+            for lines in section.pipelines.values():
+                yield from (line.section.vars for line in lines)
 
     def runs_jobs_for(self, project: TenantProject) -> bool:
         """Whether the site says anything of a project."""

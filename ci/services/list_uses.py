@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 
 
 def named_lists(layout: Layout) -> tuple[str, ...]:
-    """Return the lists of tests to leave out that any job names, whether it runs or not."""
-    found = {path for jobs in layout.jobs.values() for job in jobs for path in _lists(job.section.vars)}
-    return tuple(sorted(found))
+    """Return the lists of tests to leave out that are named anywhere, whether a job runs with them or not."""
+    return tuple(sorted({path for variables in layout.variables() for path in _lists(variables)}))
 
 
 class ListUses:

@@ -228,6 +228,6 @@ class Lockstep:
                 "a block waits for a change", action=f"lockstep.{outcome.state}", path=wait.path, until=wait.until,
                 note=note, url=outcome.url,
             )  # fmt: skip
-        if not is_same:
+        if not is_same and outcome.state not in {WaitState.WAITING, WaitState.DUE}:
             SKIP_LIST_REMOVALS.labels(outcome.state).inc()
         self._pulse.beat()

@@ -42,10 +42,13 @@ def read_statuses(path: Path) -> dict[str, WaitStatus]:
 
     Raises `CIError` when it cannot be read.
     """
-    if not path.is_file():
-        return {}
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+        if not path.is_file():
+            return {}
+        # Where nobody has it open SQLite would leave files beside it, of our account, that the service's cannot write.
+        is_open = path.with_name(f"{path.name}-wal").exists()
+        address = f"{path.resolve().as_uri()}?mode=ro" + ("" if is_open else "&immutable=1")
+        with closing(sqlite3.connect(address, uri=True)) as connection:
             connection.row_factory = sqlite3.Row
             return _statuses(connection.execute(load_queries()["lockstep"]).fetchall())
     except sqlite3.OperationalError as error:
@@ -54,6 +57,8 @@ def read_statuses(path: Path) -> dict[str, WaitStatus]:
         raise CIError(f"{path}: {error}: be the account that the service has") from error
     except sqlite3.DatabaseError as error:
         raise CIError(f"{path}: {error}: not a database of this CI, or damaged") from error
+    except OSError as error:
+        raise CIError(f"{path}: {error.strerror}: be the account that the service has") from error
 
 
 def _statuses(rows: Collection[Mapping[str, Any]]) -> dict[str, WaitStatus]:

@@ -112,6 +112,17 @@ def make_town(real_gerrit, nodes, folder):
 
 
 @pytest.fixture
+def removal(town):
+    """The removal of a block whose change has merged, while the service runs."""
+    number, change_id = town.propose()
+    town.write(block(1, change_id))
+    with town.service:
+        town.connected()
+        town.merge(number)
+        yield town.removal()
+
+
+@pytest.fixture
 def town(real_gerrit, nodes, tmp_path):
     town = make_town(real_gerrit, nodes, tmp_path)
     yield town
@@ -178,20 +189,15 @@ def test_each_branch_that_uses_the_list_must_have_the_change(town):
         assert all(f"- {town.project} {branch}: " in message for branch in ("master", "stable/pike"))
 
 
-def test_an_abandoned_removal_is_a_no(town):
-    number, change_id = town.propose()
-    town.write(block(1, change_id))
-    with town.service:
-        town.connected()
-        town.merge(number)
-        town.gerrit.rest.abandon(town.removal()["_number"])
-        town.merge(town.propose()[0])
-        until("the no is known", lambda: any("was abandoned" in line for line in town.attention()))
-    state = town.service.state / "ci.db"
-    for file in state.parent.glob(f"{state.name}*"):
+def test_an_abandoned_removal_is_a_no(town, removal):
+    town.gerrit.rest.abandon(removal["_number"])
+    town.merge(town.propose()[0])
+    until("the no is known", lambda: any("was abandoned" in line for line in town.attention()))
+    town.service.stop()
+    for file in town.service.state.glob("ci.db*"):
         file.unlink()  # Gerrit itself is asked, whatever we have forgotten
-    with town.service:
-        until("the no is known again", lambda: any("was abandoned" in line for line in town.warnings()))
+    town.service.start()
+    until("the no is known again", lambda: any("was abandoned" in line for line in town.warnings()))
     assert [change["status"] for change in town.removals()] == ["ABANDONED"]
 
 
@@ -233,15 +239,10 @@ def test_an_account_that_may_not_push_is_told_of_once_and_asked_for_no_more(town
     assert town.removals() == []
 
 
-def test_an_open_removal_that_conflicts_is_left_to_people(town):
-    number, change_id = town.propose()
-    town.write(block(1, change_id))
-    with town.service:
-        town.connected()
-        town.merge(number)
-        removal = town.removal()
-        town.write(block(1, change_id).replace("number 1", "another reason"))
-        town.merge(town.propose()[0])
-        until("the conflict is shown", lambda: any(f"conflicts in {LIST}" in line for line in town.attention()))
+def test_an_open_removal_that_conflicts_is_left_to_people(town, removal):
+    text = (town.site / LIST).read_text().removeprefix(KEPT)
+    town.write(text.replace("number 1", "another reason"))
+    town.merge(town.propose()[0])
+    until("the conflict is shown", lambda: any(f"conflicts in {LIST}" in line for line in town.attention()))
     (found,) = town.removals()
     assert found["current_revision"] == removal["current_revision"]

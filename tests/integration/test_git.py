@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-from lab.sshd_node import SshdNode
 
 from ci import ssh_sockets
 from ci.errors import CIError, HostKeyMismatch, Interrupted, MergeConflict, Refused, Unavailable
@@ -19,13 +18,6 @@ from ci.git.mirror import Mirror
 from ci.git.sources import GitSources
 from ci.model.change import Branch, Change
 from tests.integration.upstream import Upstream, git, settings
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with SshdNode(tmp_path_factory.mktemp("sshd")) as node:
-        (node.folder / "known_hosts").write_text(node.known_hosts())
-        yield node
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import uuid
 from dataclasses import replace
 
 import pytest
-from lab.sshd_node import SshdNode
 
 from ci.config.site import load_site
 from ci.errors import CIError, Refused, Unavailable
@@ -50,13 +49,6 @@ def block(n, until):
 KEPT = f"# reason: never\n{entry(99)}"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with SshdNode(tmp_path_factory.mktemp("sshd")) as node:
-        (node.folder / "known_hosts").write_text(node.known_hosts())
-        yield node
-
-
 class DirectedGerrit:
     """Shows what was pushed to the site's repository, in the state that a test says; `known` by Change-Id."""
 
@@ -96,6 +88,7 @@ class World:
         self.gerrit = DirectedGerrit(self.repository)
         self.store, self.clock = SqliteStore(tmp_path / "ci.db"), StillClock(1000.0)
         self.mirrors = Mirrors(settings(server), tmp_path / "mirrors")
+        self.line = "base"
         self.mode, self.projects = LockstepMode.PUSH, [self.nova.project]
         self.folder.write("zuul.conf", self.folder.folder.joinpath("zuul.conf").read_text())
         self.folder.write(
@@ -135,7 +128,7 @@ class World:
             "        untrusted-projects:\n" + "".join(f"          - {p}: {{include: []}}\n" for p in self.projects),
         )
         self.folder.write(
-            "jobs/zuul.d/projects.yaml", f"- project: {{name: {self.nova.project}, check: {{jobs: [base]}}}}\n"
+            "jobs/zuul.d/projects.yaml", f"- project: {{name: {self.nova.project}, check: {{jobs: [{self.line}]}}}}\n"
         )
         layout = load_site(self.folder.folder).layout
         repository = GitSiteRepository(self.mirrors, "gerrit", self.repository.project, None, Author("CI", "c@i"))
@@ -285,6 +278,14 @@ def test_a_branch_that_uses_another_list_holds_nothing(world):
     world.look()
     by_list = {one.path: one.state for one in world.store.views.lockstep()}
     assert by_list == {LIST: WaitState.OPEN, PIKE_LIST: WaitState.WAITING}
+
+
+def test_a_list_that_only_a_line_of_a_pipeline_names_counts_too(world):
+    world.folder.write("jobs/zuul.d/jobs.yaml", "- job: {name: base, parent: null, run: playbooks/run.yaml}\n")
+    world.line = f"base: {{vars: {{tempest_exclude_lists: [{LIST}]}}}}"
+    world.write({LIST: block(1, ONE)})
+    world.merge(ONE)
+    assert world.look() == {ONE: WaitState.OPEN}
 
 
 def test_a_change_of_a_required_project_counts_where_that_is_tested_along(world, server, tmp_path):
@@ -500,6 +501,10 @@ def test_a_database_is_read_without_being_made_or_changed(world, tmp_path):
     world.look()
     (status,) = read_statuses(tmp_path / "ci.db").values()
     assert (status,) == world.store.views.lockstep()
+    world.store.close()  # the last one: nothing is left beside it
+    before = sorted(tmp_path.glob("ci.db*"))
+    assert list(read_statuses(tmp_path / "ci.db").values()) == [status]
+    assert sorted(tmp_path.glob("ci.db*")) == before == [tmp_path / "ci.db"]
     world.store.lockstep.put(replace(status, note="x"))
     assert read_statuses(tmp_path / "ci.db")[status.removal_id].note == "x"
 

@@ -3,7 +3,6 @@
 import stat
 
 import pytest
-from lab.sshd_node import SshdNode
 
 from ci.errors import HostKeyMismatch, Refused, Unavailable
 from ci.git.history import GitHistory
@@ -30,13 +29,6 @@ REFUSES = """\
 echo "ERROR: the project is \x1b[31mread only\x1b[0m" >&2
 exit 1
 """
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with SshdNode(tmp_path_factory.mktemp("sshd")) as node:
-        (node.folder / "known_hosts").write_text(node.known_hosts())
-        yield node
 
 
 @pytest.fixture

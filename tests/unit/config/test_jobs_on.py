@@ -53,6 +53,16 @@ def test_one_trigger_is_enough_and_a_timer_knows_all_branches(site):
     assert set(jobs(site, "master")) == {"one", "docs"}
 
 
+def test_variables_are_found_wherever_they_are_written(site):
+    template = "{name: t, vars: {x: 1}, check: {jobs: [one: {vars: {y: 2}}]}}"
+    site.add("jobs/zuul.d/jobs.yaml", f"- project-template: {template}\n")
+    project = "{name: nova, templates: [t], vars: {z: 3}, check: {jobs: [one: {vars: {w: 4}}]}}"
+    site.write("jobs/zuul.d/projects.yaml", f"- project: {project}\n")
+    found = [dict(variables) for variables in site.load().layout.variables() if variables]
+    expected = [{"lists": ["a"]}, {"lists": ["a", "b"]}, {"x": 1}, {"y": 2}, {"z": 3}, {"w": 4}]
+    assert sorted(found, key=str) == sorted(expected, key=str)
+
+
 def test_a_project_that_the_site_says_nothing_of_runs_nothing(site):
     layout = site.load().layout
     runs = {project.name: layout.runs_jobs_for(project) for project in layout.tenant.projects}
