@@ -89,7 +89,7 @@ class Draft:
     final: bool = False
     files: tuple[Regex, ...] = ()
     irrelevant_files: tuple[Regex, ...] = ()
-    inherited: list[str] = field(default_factory=list)
+    applied: list[JobDefinition] = field(default_factory=list)
 
     def apply(self, definition: JobDefinition) -> None:
         """Apply a definition on top; raises `FreezeError` where the job is final."""
@@ -106,6 +106,7 @@ class Draft:
         self._apply_playbooks(definition)
         self._apply_settings(definition)
         self._apply_matchers(definition)
+        self.applied.append(definition)
         self.job = replace(self.job, name=definition.name, definitions=(*self.job.definitions, definition.place))
 
     def _apply_playbooks(self, definition: JobDefinition) -> None:
