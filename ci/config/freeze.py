@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ci.config.jobs import JobDefinition
 from ci.config.tenant import Tenant
 from ci.errors import CIError
 from ci.model.job import FrozenJob, Nodeset, RequiredProject
 from ci.model.regex import Regex
-
-if TYPE_CHECKING:
-    from ci.config.jobs import JobDefinition
 
 COMMIT_MESSAGE_FILE = "/COMMIT_MSG"
 # Attributes that say how a job runs; a final job lets none of them be changed.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ci.config.freeze import FreezeError, collect, deep_update, draft
 from ci.config.jobs import JobDefinition, ProjectDefinition
+from ci.config.yaml_marks import Place
 from ci.model.job import FrozenJob, Nodeset
 from ci.model.regex import Regex, regex_problem
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from ci.config.freeze import Draft
     from ci.config.language import Language
     from ci.config.tenant import Tenant, TenantProject
-    from ci.config.yaml_marks import Place
     from ci.model.change import Change
     from ci.model.pipeline import Pipeline
 

@@ -11,7 +11,7 @@ from jsonschema.exceptions import best_match
 from ci.config.reading import described, suggestion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from jsonschema import ValidationError
 
@@ -29,7 +29,12 @@ _TYPES = {
     "object": "a mapping",
     "null": "nothing",
 }
-_LIMITS = {"minimum": "at least", "maximum": "at most", "exclusiveMinimum": "more than", "exclusiveMaximum": "less than"}
+_LIMITS = {
+    "minimum": "at least",
+    "maximum": "at most",
+    "exclusiveMinimum": "more than",
+    "exclusiveMaximum": "less than",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,27 +99,44 @@ def _unknown_keys(instance: Any, schema: dict[str, Any]) -> list[str]:
 
 
 def _simple(error: ValidationError) -> tuple[str, str]:
-    """Say what one keyword of the schema asks for; the rare ones are left to the library's own words."""
-    kind, wanted, value = error.validator, error.validator_value, error.instance
-    if kind == "type":
-        kinds = [wanted] if isinstance(wanted, str) else wanted
-        hint = f'quote it: "{value}"' if "string" in kinds and isinstance(value, int | float) else ""
-        return f"must be {' or '.join(_TYPES[one] for one in kinds)}, not {described(value)}", hint
-    if kind in {"enum", "const"}:
-        choices = [str(one) for one in (wanted if kind == "enum" else [wanted]) if one is not None]
-        hint = suggestion(value, choices) if isinstance(value, str) and len(choices) > 1 else ""
-        return f"must be {_or(choices)}, not {described(value)}", hint if hint.startswith("did") else ""
-    if kind == "pattern":
-        return f"must fit {wanted}, not {described(value)}", ""
-    if kind in _LIMITS:
-        return f"must be {_LIMITS[kind]} {wanted}, not {described(value)}", ""
-    if kind in {"anyOf", "oneOf"} and (nearest := best_match(error.context)):
-        inner = next(_problems(nearest))
-        return inner.message.removeprefix(f"{named(inner.path)} "), inner.hint
-    if kind == "not" or wanted is False or kind is None:
-        return "has no place here", "remove it"
-    return str(error.message), ""
+    """Say what one keyword of the schema asks for, and a hint; the rare ones are left to the library's own words."""
+    say = _SAYINGS.get(error.validator or "not")
+    return say(error) if say else (str(error.message), "")
 
 
-def _or(choices: list[str]) -> str:
-    return " or ".join(filter(None, [", ".join(choices[:-1]), choices[-1]]))
+def _of_type(error: ValidationError) -> tuple[str, str]:
+    kinds = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+    value = error.instance
+    hint = f'quote it: "{value}"' if "string" in kinds and isinstance(value, int | float) else ""
+    return f"must be {' or '.join(_TYPES[kind] for kind in kinds)}, not {described(value)}", hint
+
+
+def _of_choice(error: ValidationError) -> tuple[str, str]:
+    wanted = error.validator_value if error.validator == "enum" else [error.validator_value]
+    choices = [str(one) for one in wanted if one is not None]
+    near = suggestion(error.instance, choices) if isinstance(error.instance, str) else ""
+    text = " or ".join(filter(None, [", ".join(choices[:-1]), choices[-1]]))
+    return f"must be {text}, not {described(error.instance)}", near if near.startswith("did") else ""
+
+
+def _of_limit(error: ValidationError) -> tuple[str, str]:
+    return f"must be {_LIMITS[str(error.validator)]} {error.validator_value}, not {described(error.instance)}", ""
+
+
+def _of_forms(error: ValidationError) -> tuple[str, str]:
+    if not error.context:
+        return "fits several forms of which only one may fit", ""
+    inner = next(_problems(best_match(error.context)))
+    return inner.message.removeprefix(f"{named(inner.path)} "), inner.hint
+
+
+_SAYINGS: dict[str, Callable[[ValidationError], tuple[str, str]]] = {
+    "type": _of_type,
+    "enum": _of_choice,
+    "const": _of_choice,
+    "anyOf": _of_forms,
+    "oneOf": _of_forms,
+    "pattern": lambda error: (f"must fit {error.validator_value}, not {described(error.instance)}", ""),
+    "not": lambda _: ("has no place here", "remove it"),
+    **dict.fromkeys(_LIMITS, _of_limit),
+}
