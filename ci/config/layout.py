@@ -37,11 +37,15 @@ class JobSelection:
 
 @dataclass(frozen=True, slots=True)
 class VariableSource:
-    """One place that sets variables of a job: its file, where it begins, the variables with their marks."""
+    """One place that sets variables of a job: its file, where it begins, the variables with their marks.
+
+    `inline` says that it is a line in a project's pipeline.
+    """
 
     path: str
     place: Place
     variables: Any
+    inline: bool
 
 
 @dataclass(slots=True)
@@ -203,7 +207,8 @@ class Layout:
 
 
 def _source(item: JobDefinition | ProjectDefinition) -> VariableSource:
-    return VariableSource(item.path, item.section.place(), item.section.marks.get("vars"))
+    inline = isinstance(item, JobDefinition) and item.inline
+    return VariableSource(item.path, item.section.place(), item.section.marks.get("vars"), inline)
 
 
 def _not_wanted(frozen: Draft | str, change: Change) -> str | None:

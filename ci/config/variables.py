@@ -78,9 +78,6 @@ class VariableSchema:
                     known[key] = self.problems(seen)
                 except Unresolvable as error:
                     return [Finding(self._path, 0, 0, f"leads out of this file: {error}", "write `#/$defs/...`")]
-                except re.error as error:
-                    message = f"holds no regular expression: {error.pattern!r}: {error}"
-                    return [Finding(self._path, 0, 0, message, "correct the pattern")]
                 except RecursionError:
                     return [Finding(self._path, 0, 0, "refers to itself without an end", "break the circle of `$ref`")]
             for problem in known[key]:
@@ -99,7 +96,8 @@ def _place(problem: Problem, sources: tuple[VariableSource, ...]) -> tuple[str, 
         for source in sources:
             if place := _written(source.variables, problem.path[:length], of_key=problem.of_key):
                 return source.path, place
-    return sources[0].path, sources[0].place
+    own = next(source for source in sources if not source.inline)
+    return own.path, own.place
 
 
 def _written(value: Any, path: Path, *, of_key: bool) -> Place | None:

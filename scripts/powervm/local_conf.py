@@ -29,16 +29,33 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOYMENT = "devstack"
-PLAYBOOK = [{"hosts": "all", "gather_facts": False, "roles": ["local_conf"]}]
+# All of the role but for the write to a node, and all texts in one file.
+TEXTS = (
+    "{{ dict(ansible_play_hosts | zip(ansible_play_hosts | map('extract', hostvars, 'local_conf_text'))) | to_json }}"
+)
+PLAYBOOK = [
+    {
+        "hosts": "all",
+        "gather_facts": False,
+        "tasks": [
+            {"ansible.builtin.import_role": {"name": "local_conf", "tasks_from": "text"}},
+            {"ansible.builtin.copy": {"content": TEXTS, "dest": "{{ texts }}", "mode": "0600"}, "run_once": True},
+        ],
+    }
+]
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """One local.conf: of a job, on a branch, for a project's change (any project's when None)."""
+    """One local.conf: of a job, on a branch, for a project's change (any project's when None).
+
+    `any_branch` says that the branch need not be one that the site names.
+    """
 
     job: str
     branch: str
     project: str | None = None
+    any_branch: bool = False
 
     def __str__(self) -> str:
         """Return how it is written in `diff`."""
@@ -49,8 +66,8 @@ def variables(layout: Layout, wanted: Wanted) -> dict[str, Any]:
     """Return the variables of the job as it runs for such a change; raises `CIError` when it does not."""
     if wanted.job not in layout.jobs:
         raise UsageError(f"no job {wanted.job} ({suggestion(wanted.job, layout.jobs)})")
-    if wanted.branch not in layout.branches:
-        hint = suggestion(wanted.branch, layout.branches)
+    if wanted.branch not in layout.branches and not wanted.any_branch:
+        hint = f"{suggestion(wanted.branch, layout.branches)}; --any-branch prints what a job has in general"
         raise UsageError(f"no file of the site names the branch {wanted.branch} ({hint})")
     frozen = _frozen(layout, wanted)
     deployment = frozen.variables.get("deployment")
@@ -99,7 +116,7 @@ def render(site: Path, wanted: Sequence[tuple[str, dict[str, Any]]], lpar_id: st
                 **of_job,
                 "zuul": {"branch": branch},
                 "lpar_id": lpar_id,
-                "devstack_local_conf_path": str(folder / f"{number}.conf"),
+                "texts": str(folder / "texts.json"),
                 "ansible_connection": "local",
                 "ansible_python_interpreter": sys.executable,
             }
@@ -119,7 +136,7 @@ def render(site: Path, wanted: Sequence[tuple[str, dict[str, Any]]], lpar_id: st
         done = subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise CIError(f"the role local_conf of {site} did not run:\n{done.stdout}{done.stderr}".rstrip())
-        return [(folder / f"{number}.conf").read_text(encoding="utf-8") for number in range(len(wanted))]
+        return list(json.loads((folder / "texts.json").read_text(encoding="utf-8")).values())
 
 
 def everything(layout: Layout) -> list[Wanted]:
@@ -161,11 +178,12 @@ _LPAR = click.option("--lpar-id", default="LPAR", help="The node's LPAR, which o
 @click.argument("job")
 @click.option("--branch", required=True, help="Branch of the change.")
 @click.option("--project", help="Project of the change (default: whichever runs the job).")
+@click.option("--any-branch", is_flag=True, help="Also for a branch that no file of the site names.")
 @_SITE
 @_LPAR
-def show(job: str, branch: str, project: str | None, site: Path, lpar_id: str) -> None:
+def show(job: str, branch: str, project: str | None, any_branch: bool, site: Path, lpar_id: str) -> None:  # noqa: FBT001 - click's flag
     """Print the local.conf of JOB."""
-    found = variables(load_site(site).layout, Wanted(job, branch, project))
+    found = variables(load_site(site).layout, Wanted(job, branch, project, any_branch))
     click.echo(render(site, [(branch, found)], lpar_id)[0], nl=False)
 
 
