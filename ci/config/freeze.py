@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ci.config.jobs import JobDefinition
 from ci.config.tenant import Tenant
 from ci.errors import CIError
 from ci.model.job import FrozenJob, Nodeset, RequiredProject
 from ci.model.regex import Regex
-
-if TYPE_CHECKING:
-    from ci.config.jobs import JobDefinition
 
 COMMIT_MESSAGE_FILE = "/COMMIT_MSG"
 # Attributes that say how a job runs; a final job lets none of them be changed.
@@ -89,7 +87,7 @@ class Draft:
     final: bool = False
     files: tuple[Regex, ...] = ()
     irrelevant_files: tuple[Regex, ...] = ()
-    inherited: list[str] = field(default_factory=list)
+    applied: list[JobDefinition] = field(default_factory=list)
 
     def apply(self, definition: JobDefinition) -> None:
         """Apply a definition on top; raises `FreezeError` where the job is final."""
@@ -106,6 +104,7 @@ class Draft:
         self._apply_playbooks(definition)
         self._apply_settings(definition)
         self._apply_matchers(definition)
+        self.applied.append(definition)
         self.job = replace(self.job, name=definition.name, definitions=(*self.job.definitions, definition.place))
 
     def _apply_playbooks(self, definition: JobDefinition) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ci.config.freeze import FreezeError, collect, deep_update, draft
 from ci.config.jobs import JobDefinition, ProjectDefinition
+from ci.config.yaml_marks import Place
 from ci.model.job import FrozenJob, Nodeset
 from ci.model.regex import Regex, regex_problem
 
@@ -35,11 +36,29 @@ class JobSelection:
     errors: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class VariableSource:
+    """One place that sets variables of a job: its file, where it begins, the variables with their marks.
+
+    `inline` says that it is a line in a project's pipeline.
+    """
+
+    path: str
+    place: Place
+    variables: Any
+    inline: bool
+
+
 @dataclass(slots=True)
 class _ProjectPipeline:
     jobs: dict[str, list[JobDefinition]] = field(default_factory=dict)
     variables: dict[str, Any] = field(default_factory=dict)
+    sources: list[VariableSource] = field(default_factory=list)
     present: bool = False
+
+    def add_variables(self, section: ProjectDefinition) -> None:
+        self.variables = deep_update(self.variables, section.section.vars)
+        self.sources.append(_source(section))
 
     def update(self, lists: tuple[JobDefinition, ...]) -> None:
         self.present = True
@@ -138,15 +157,55 @@ class Layout:
                 if not isinstance(frozen, str) and _not_runnable(frozen) is None:
                     yield frozen.job
 
+    def job_alone(self, name: str, branch: str) -> FrozenJob | None:
+        """Return a job as its own definitions have it on a branch, whatever project asks for it; None if not there.
+
+        Raises `FreezeError` when the definitions contradict each other.
+        """
+        alone = self._alone(name, branch)
+        return alone.job if alone else None
+
     def trial_freeze(self) -> Iterator[tuple[str, JobDefinition]]:
         """Freeze every job of every project on the branches that the site names, and yield what goes wrong."""
-        branches = self.branches
+        for wanted, branch in self._trial_pipelines():
+            yield from self._trial(wanted, branch)
+
+    def trial_variables(self) -> Iterator[tuple[FrozenJob, str, tuple[VariableSource, ...]]]:
+        """Freeze, on the branches that the site names, the jobs of every project and each job alone.
+
+        Yields a job, the branch, and what set its variables, the strongest first. Jobs that cannot run or be frozen
+        are left out: `trial_freeze` has them.
+        """
+        drafts = [
+            (self._tried(name, wanted, branch), branch, wanted.sources)
+            for wanted, branch in self._trial_pipelines()
+            for name in wanted.jobs
+        ]
+        drafts += [(self._tried(name, None, branch), branch, []) for name in self.jobs for branch in self.branches]
+        for tried, branch, sources in drafts:
+            if tried and not tried.abstract:
+                own = [_source(definition) for definition in tried.applied]
+                # what a project's pipeline says of the job is the strongest, then its definitions, then the project
+                yield tried.job, branch, tuple(reversed([*sources, *own]))
+
+    def _tried(self, name: str, wanted: _ProjectPipeline | None, branch: str) -> Draft | None:
+        try:
+            frozen = self._freeze(name, wanted, branch) if wanted else self._alone(name, branch)
+        except FreezeError:
+            return None
+        return None if isinstance(frozen, str) else frozen
+
+    def _trial_pipelines(self) -> Iterator[tuple[_ProjectPipeline, str]]:
         projects = {project.canonical_name: project for project in self.tenant.projects}
         for canonical_name in self._projects:
             for pipeline in self.pipelines:
-                for branch in branches:
-                    wanted = self._project_pipeline(projects[canonical_name], pipeline, branch)
-                    yield from self._trial(wanted, branch) if wanted else ()
+                for branch in self.branches:
+                    if wanted := self._project_pipeline(projects[canonical_name], pipeline, branch):
+                        yield wanted, branch
+
+    def _alone(self, name: str, branch: str) -> Draft | None:
+        definitions = collect(self.jobs, name, branch, self.tenant.default_parent)
+        return draft(name, definitions, self.nodesets, self.tenant) if definitions else None
 
     def definitions(self) -> Iterator[JobDefinition]:
         """Yield every definition of a job, also those that stand within projects and templates."""
@@ -159,7 +218,7 @@ class Layout:
     def frozen_jobs(self) -> Iterator[FrozenJob]:
         """Yield each job as it would run, for all projects, pipelines and branches that the site names."""
         for project in self.tenant.projects:
-            for pipeline, branch in itertools.product(self.pipelines, _named_branches(self.jobs, self._projects)):
+            for pipeline, branch in itertools.product(self.pipelines, self.branches):
                 wanted = self._project_pipeline(project, pipeline, branch) or _ProjectPipeline()
                 for name in wanted.jobs:
                     frozen = self._freeze(name, wanted, branch)
@@ -185,8 +244,8 @@ class Layout:
                 for template in self._templates.get(name, ()):
                     if pipeline in template.pipelines:
                         wanted.update(template.pipelines[pipeline])
-                        wanted.variables = deep_update(wanted.variables, template.section.vars)
-            wanted.variables = deep_update(wanted.variables, section.section.vars)
+                        wanted.add_variables(template)
+            wanted.add_variables(section)
             if pipeline in section.pipelines:
                 wanted.update(section.pipelines[pipeline])
         return wanted if wanted.present else None
@@ -204,6 +263,11 @@ class Layout:
         # a caller may keep and change what it gets; the definitions stay
         frozen.job = replace(frozen.job, variables=copy.deepcopy(frozen.job.variables))
         return frozen if lines else f"the project's pipeline does not list it for the branch {branch}"
+
+
+def _source(item: JobDefinition | ProjectDefinition) -> VariableSource:
+    inline = isinstance(item, JobDefinition) and item.inline
+    return VariableSource(item.path, item.section.place(), item.section.marks.get("vars"), inline)
 
 
 def _not_wanted(frozen: Draft | str, change: Ref) -> str | None:

@@ -95,6 +95,10 @@ class Settings:
     )
     tenant_config: Path = setting("tenant file (default: that of [scheduler])", default=Path("jobs/tenant.yaml"))
     nodepool_config: Path = setting("nodepool's file", default=Path("nodepool/nodepool.yaml"))
+    job_variables_schema: Path | None = setting(
+        "JSON Schema that the variables of every job must fit (default: jobs/variables.schema.json, where it is there)",
+        default=None,
+    )
     first_look_back_seconds: int = setting(
         "how far back the very first start acts on what happened in Gerrit; 0 for not at all", default=0
     )

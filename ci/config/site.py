@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 CONFIG_NAME = "zuul.conf"
+VARIABLES_SCHEMA = "jobs/variables.schema.json"
 # Where Zuul looks in a config project, besides the paths that the tenant file adds.
 _USUAL_PATHS = ("zuul.yaml", "zuul.d", ".zuul.yaml", ".zuul.d")
 
@@ -78,6 +79,7 @@ class _SiteLoader:
             layout = Layout(language.language, tenant)
             if not self._findings:
                 self._freeze_all(layout)
+                self._check_variables(layout, known.job_variables_schema)
         if self._findings or settings is None or layout is None:
             raise SiteError(list(dict.fromkeys(self._findings)))
         self._look_around(settings)
@@ -146,6 +148,17 @@ class _SiteLoader:
     def _freeze_all(self, layout: Layout) -> None:
         for message, job in layout.trial_freeze():
             self._findings.append(Finding(job.path, *job.section.place(), message))
+
+    def _check_variables(self, layout: Layout, named: Path | None) -> None:
+        path = named or self._folder / VARIABLES_SCHEMA
+        if named is None and not path.exists():
+            return
+        content = self._content(path, "name the schema of the job variables, or remove the setting")
+        if content is not None:
+            from ci.config.variables import VariableSchema  # noqa: PLC0415 - its library takes long to import
+
+            schema = VariableSchema(self._label(path), content, self._findings)
+            self._findings.extend(schema.check(layout))
 
     def _look_around(self, settings: Settings) -> None:
         """Warn of files that the service will need and that are not here; they may be on another machine."""

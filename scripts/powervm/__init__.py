@@ -1,0 +1,1 @@
+"""Tools of this site, for what the engine does not know: devstack and PowerVM."""

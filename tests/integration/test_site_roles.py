@@ -1,0 +1,229 @@
+"""The site's own roles run for real on this machine: local.conf, the hypervisor file, the macvtap agent's plugin."""
+
+# ruff: noqa: E501 - in a table of cases a row is a line
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ci.config.freeze import deep_update
+from ci.config.site import load_site
+from tests.unit.site.wrong import WRONG
+
+ROOT = Path(__file__).resolve().parents[2]
+ROLES = ROOT / "playbooks" / "roles"
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture(scope="module")
+def layout():
+    return load_site(ROOT).layout
+
+
+@pytest.fixture
+def play(tmp_path):
+    """Return a function that runs tasks on hosts, each with variables of its own, and returns Ansible's words."""
+
+    def run(hosts, tasks=(), playbook="play.yaml"):
+        common = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "lpar_id": "12"}
+        inventory = {"all": {"hosts": hosts, "vars": common}}
+        (tmp_path / "inventory.yaml").write_text(json.dumps(inventory))
+        (tmp_path / "play.yaml").write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": list(tasks)}]))
+        environment = {**os.environ, "ANSIBLE_ROLES_PATH": str(ROLES), "ANSIBLE_LOCAL_TEMP": str(tmp_path / "t")}
+        argv = [str(BIN / "ansible-playbook"), "-i", "inventory.yaml", str(playbook)]
+        return subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def variables(layout, job, branch, **changes):
+    return {**deep_update(layout.job_alone(job, branch).variables, changes), "zuul": {"branch": branch}}
+
+
+def test_the_role_refuses_on_the_node_what_check_refuses_offline(play, layout, tmp_path):
+    hosts, names = {}, dict(enumerate(WRONG))
+    for number, name in names.items():
+        wrong = WRONG[name]
+        found = variables(layout, wrong.job, wrong.branch, **wrong.changes)
+        found["network"] = {key: value for key, value in found["network"].items() if value is not None}
+        hosts[f"h{number}"] = found
+    said = "{{ ansible_failed_result.msg | default(ansible_failed_result | string) }}"
+    tasks = [
+        {
+            "block": [
+                {"import_role": {"name": "local_conf", "tasks_from": "text"}},
+                {"set_fact": {"said": "NOTHING"}},
+            ],
+            "rescue": [{"set_fact": {"said": said}}],
+        },
+        {
+            "copy": {
+                "content": "{{ dict(ansible_play_hosts | zip(ansible_play_hosts | map('extract', hostvars, 'said'))) | to_json }}",
+                "dest": str(tmp_path / "said.json"),
+                "mode": "0600",
+            },
+            "run_once": True,
+        },
+    ]
+    done = play(hosts, tasks)
+    assert done.returncode == 0, done.stdout
+    told = json.loads((tmp_path / "said.json").read_text())
+    assert {names[int(host[1:])]: text for host, text in told.items()} == {name: WRONG[name].says for name in WRONG}
+
+
+def test_local_conf_is_written_once_and_refused_for_an_unknown_key(play, layout, tmp_path):
+    path = tmp_path / "local.conf"
+    host = variables(layout, "nova-in-tree", "master") | {"devstack_local_conf_path": str(path)}
+    role = [{"import_role": {"name": "local_conf"}}]
+    assert "changed=1" in play({"node": host}, role).stdout
+    assert path.read_text().splitlines()[1] == "[[local|localrc]]"
+    assert "instance_name_template=pvm12-%(display_name).11s-%(uuid).8s\n" in path.read_text()
+    assert "changed=0" in play({"node": host}, role).stdout
+    host["network"]["l3"] = True
+    failed = play({"node": host}, role)
+    assert failed.returncode == 2
+    assert "network.l3. Supported parameters include: bridge_mappings" in failed.stdout
+
+
+@pytest.fixture
+def devstack(tmp_path):
+    """Return a repository with the layout of devstack, of a branch that has hypervisor-fake alone."""
+    folder = tmp_path / "stack" / "devstack"
+    (folder / "lib" / "nova_plugins").mkdir(parents=True)
+    (folder / "lib" / "nova_plugins" / "hypervisor-fake").write_text("devstack's own\n")
+    git = ["git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    for words in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message", "devstack"]):
+        subprocess.run([*git, *words], check=True)
+    return folder
+
+
+def test_the_hypervisor_file_is_provided_where_the_branch_has_none(play, devstack):
+    hosts = {
+        "powervm": {"virt_driver": "powervm"},
+        "fake": {"virt_driver": "fake"},
+        "unsaid": {},
+        "null": {"virt_driver": None},
+        "wrong": {"virt_driver": "powerwm"},
+    }
+    for host in hosts.values():
+        host["devstack_base_dir"] = str(devstack.parent)
+    role = [{"include_role": {"name": "hypervisor_plugin"}}]
+    done = play(hosts, role)
+    plugins = devstack / "lib" / "nova_plugins"
+    assert sorted(path.name for path in plugins.iterdir()) == ["hypervisor-fake", "hypervisor-powervm"]
+    assert (plugins / "hypervisor-fake").read_text() == "devstack's own\n"
+    ours = (ROLES / "hypervisor_plugin/files/hypervisor-powervm").read_text()
+    assert (plugins / "hypervisor-powervm").read_text() == ours
+    assert "neither this branch's devstack nor this role has lib/nova_plugins/hypervisor-powerwm" in done.stdout
+    (plugins / "hypervisor-powervm").write_text("of an earlier build\n")
+    assert "changed=1" in play({"powervm": hosts["powervm"]}, role).stdout
+    assert "changed=0" in play({"powervm": hosts["powervm"]}, role).stdout
+    assert (plugins / "hypervisor-powervm").read_text() == ours
+
+
+def test_a_hypervisor_file_of_the_branch_itself_is_left_alone(play, devstack):
+    path = devstack / "lib" / "nova_plugins" / "hypervisor-powervm"
+    path.write_text("devstack's own\n")
+    subprocess.run(["git", "-C", str(devstack), "add", str(path)], check=True)
+    host = {"virt_driver": "powervm", "devstack_base_dir": str(devstack.parent)}
+    assert "changed=0" in play({"node": host}, [{"include_role": {"name": "hypervisor_plugin"}}]).stdout
+    assert path.read_text() == "devstack's own\n"
+
+
+def test_the_plugin_of_the_macvtap_agent_is_there_only_when_it_is_asked_for(play, tmp_path):
+    for asked in (False, True):
+        host = {"network": {"macvtap": asked}, "devstack_base_dir": str(tmp_path / "stack")}
+        assert play({"node": host}, [{"include_role": {"name": "macvtap_agent"}}]).returncode == 0
+        assert (tmp_path / "stack/macvtap-agent/devstack/plugin.sh").is_file() == asked
+
+
+def bash(script, *arguments, **environment):
+    argv = ["bash", "-eu", "-c", script, "bash", *arguments]
+    done = subprocess.run(
+        argv, env={"PATH": os.environ["PATH"], **environment}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_the_hypervisor_file_defines_what_devstack_calls():
+    calls = "install configure start stop cleanup"
+    script = (
+        'pip_install() { echo "pip $*"; }; getent() { return 2; }; sudo() { echo "sudo $*"; }\n'
+        'add_user_to_group() { echo "$1 in $2"; }\n'
+        f'source "$1"; for call in {calls}; do "${{call}}_nova_hypervisor"; done'
+    )
+    path = ROLES / "hypervisor_plugin/files/hypervisor-powervm"
+    assert bash(script, str(path), STACK_USER="stack") == [
+        "pip pypowervm", "sudo groupadd pvm_admin", "stack in pvm_admin",
+    ]  # fmt: skip
+
+
+def test_the_plugin_runs_the_macvtap_agent_with_a_file_of_its_own():
+    script = (
+        'is_service_enabled() { [ "$1" = "$ENABLED" ]; }; echo_summary() { :; }\n'
+        'run_process() { echo "run $*"; }; stop_process() { echo "stop $*"; }\n'
+        'source "$1" stack install; source "$1" stack extra; source "$1" unstack ""; source "$1" clean ""'
+    )
+    path = ROLES / "macvtap_agent/files/plugin.sh"
+    own = "/bin/neutron-macvtap-agent --config-file /n.conf --config-file /etc/neutron/plugins/ml2/macvtap_agent.ini"
+    common = {"NEUTRON_BIN_DIR": "/bin", "NEUTRON_CONF": "/n.conf"}
+    assert bash(script, str(path), ENABLED="neutron-macvtap-agent", **common) == [
+        f"run neutron-macvtap-agent {own}", "stop neutron-macvtap-agent",
+    ]  # fmt: skip
+    assert bash(script, str(path), ENABLED="q-agt", **common) == []
+
+
+# What devstack does with the sections after the first: each line becomes a command, read (backslashes go) and evaluated.
+MERGE = r"""
+iniset() { printf '%s\n' "$4"; }
+while IFS= read -r line; do
+  case "$line" in
+    *=*) read a <<<"iniset FILE SECTION ${line%%=*} \"${line#*=}\""; eval "$a" ;;
+  esac
+done
+"""
+ODD = 'a "b" \\c `touch x` $(touch x) $NAME'
+
+
+def test_devstack_reads_back_what_the_job_said(play, layout, tmp_path):
+    path = tmp_path / "local.conf"
+    host = variables(
+        layout, "nova-out-of-tree", "master",
+        devstack_localrc={"ODD": ODD}, devstack_local_conf={"post-config": {"$NOVA_CONF": {"odd": {"odd": ODD}}}},
+    )  # fmt: skip
+    done = play({"node": {**host, "devstack_local_conf_path": str(path)}}, [{"import_role": {"name": "local_conf"}}])
+    assert done.returncode == 0, done.stdout
+    localrc, _, rest = path.read_text().partition("[[post-config|")
+    recorded = (
+        'enable_plugin() { :; }; enable_service() { :; }; disable_service() { :; }; source "$1"; printf "%s\\n" "$ODD"'
+    )
+    (tmp_path / "localrc").write_text(localrc.partition("]]\n")[2])
+    assert bash(recorded, str(tmp_path / "localrc"), NAME="name") == [ODD.replace("$NAME", "name")]
+    argv = ["bash", "-eu", "-c", MERGE]
+    merged = subprocess.run(argv, input=rest, cwd=tmp_path, env={"PATH": os.environ["PATH"], "NAME": "name"},
+                            capture_output=True, text=True, check=True).stdout.splitlines()  # fmt: skip
+    assert ODD.replace("$NAME", "name") in merged
+    assert '[{"physical_network": "default"}]' in merged
+    assert "pvm12-%(display_name).11s-%(uuid).8s" in merged
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("job", "says"),
+    [
+        ("nova-osa", "deployment: osa is not there yet: this site has no role deploy_osa"),
+        ("nova-in-tree", "deployment: devstack is not available yet"),
+    ],
+)
+def test_a_deployment_that_is_not_there_is_said_in_pre_run(play, layout, job, says):
+    host = variables(layout, job, "master")
+    done = play({"node": {**host, "zuul": {"build": "b"}}}, playbook=ROOT / "playbooks" / "nova_pre.yaml")
+    assert done.returncode == 2
+    assert says in done.stdout

@@ -1,0 +1,162 @@
+"""The site's schema refuses wrong combinations of job variables offline, in one clear line each."""
+
+# ruff: noqa: E501 - in a table of cases a row is a line
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+import yaml
+from powervm.local_conf import Wanted, variables
+
+from ci.config.freeze import deep_update
+from ci.config.site import load_site
+from ci.config.variables import VariableSchema
+from tests.unit.config.conftest import SiteFolder
+from tests.unit.site.conftest import ROOT
+from tests.unit.site.wrong import WRONG
+
+SCHEMA = ROOT / "jobs" / "variables.schema.json"
+
+
+@pytest.fixture(scope="module")
+def schema():
+    findings = []
+    read = VariableSchema("s", SCHEMA.read_bytes(), findings)
+    assert findings == []
+    return read
+
+
+def without_none(value):
+    """Return what a job file that leaves the network's key out would give: null is not among its values."""
+    return {key: item for key, item in value.items() if item is not None}
+
+
+def seen(layout, wrong):
+    found = layout.job_alone(wrong.job, wrong.branch).variables
+    found = deep_update(found, wrong.changes)
+    found["network"] = without_none(found["network"])
+    return {**found, "zuul": {"branch": wrong.branch, "job": wrong.job}}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_combination_is_one_clear_line_at_its_variable(layout, schema, name):
+    wrong = WRONG[name]
+    found = schema.problems(seen(layout, wrong))
+    assert [(problem.message, problem.path) for problem in found] == [(wrong.says, wrong.path)]
+
+
+def test_what_is_shipped_goes_together(layout, schema):
+    for job, branch, _ in layout.trial_variables():
+        assert schema.problems({**job.variables, "zuul": {"branch": branch}}) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"netwrok": {}}, "unknown variable `netwrok` (did you mean `network`?)"),
+        ({"network": {"l3": True}}, "unknown key `network.l3` (known: "),
+        ({"devstack_localrc": {"A": True}}, '`devstack_localrc.A` must be text or nothing, not true (quote it: "True")'),
+        ({"devstack_localrc": {"A": "a\nb"}}, "`devstack_localrc.A` must fit "),
+        ({"devstack_localrc": {"A-B": "x"}}, "unknown key `devstack_localrc.A-B` (remove it)"),
+        ({"devstack_services": {"horizon": "no"}}, "`devstack_services.horizon` must be true or false or nothing, not 'no'"),
+        ({"devstack_plugins": {"x": "https://x; reboot"}}, "`devstack_plugins.x` must fit "),
+        ({"devstack_plugins": {"x": "https://x $(id)"}}, "`devstack_plugins.x` must fit "),
+        ({"devstack_plugin_ref": "a; b"}, "`devstack_plugin_ref` must fit "),
+        ({"devstack_local_conf": {"postconfig": {}}}, "unknown key `devstack_local_conf.postconfig` (did you mean `post-config`?)"),
+        ({"devstack_local_conf": {"post-config": {"$X": {"a": {"b": {}}}}}}, "`devstack_local_conf.post-config.$X.a.b` must be "),
+        ({"deployment": "devstak"}, "`deployment` must be devstack, pip or osa, not 'devstak' (did you mean `devstack`?)"),
+        ({"tempest_concurrency": 0}, "`tempest_concurrency` must be at least 1, not 0"),
+        ({"deployment": "osa"}, "`network` of OpenStack-Ansible is OVS alone (write l2: ovs and sriov: false)"),
+    ],
+)  # fmt: skip
+def test_what_else_is_wrong(layout, schema, changes, says):
+    found = deep_update(layout.job_alone("nova-in-tree", "master").variables, changes)
+    told = [
+        f"{one.message} ({one.hint})" if one.hint else one.message
+        for one in schema.problems({**found, "zuul": {"branch": "master"}})
+    ]
+    assert told
+    assert all(line.startswith(says) for line in told)
+
+
+def test_osa_with_another_network_is_refused_where_it_is_written(tmp_path):
+    site = SiteFolder(tmp_path)
+    site.write("jobs/variables.schema.json", SCHEMA.read_text())
+    site.add(
+        "jobs/zuul.d/jobs.yaml",
+        "- job:\n    name: osa\n    vars:\n      deployment: osa\n      network:\n        l2: sea\n        sriov: false\n",
+    )
+    says = "`network` of OpenStack-Ansible is OVS alone (write l2: ovs and sriov: false)"
+    assert site.errors() == [f"jobs/zuul.d/jobs.yaml:10:13: {says}"]
+
+
+def test_the_laboratorys_jobs_fit_the_schema(tmp_path):
+    """They are later variants of the shipped ones, for machines without PowerVM."""
+    from lab.demo import DEMO_JOBS  # noqa: PLC0415 - its imports are many
+
+    site = SiteFolder(tmp_path)
+    shipped = (ROOT / "jobs/zuul.d/jobs.yaml").read_text()
+    for path in [
+        *(ROOT / "playbooks").glob("*.yaml"),
+        *(ROOT / "skip_lists").rglob("*.txt"),
+        SCHEMA,
+        ROOT / "jobs/zuul.d/nodesets.yaml",
+    ]:
+        site.write(str(path.relative_to(ROOT)), path.read_bytes())
+    site.write("jobs/zuul.d/jobs.yaml", shipped)
+    site.write("jobs/zuul.d/lab.yaml", DEMO_JOBS)
+    site.write(
+        "jobs/zuul.d/projects.yaml",
+        "- project:\n    name: nova\n    check:\n      jobs: [nova-in-tree, nova-out-of-tree]\n",
+    )
+    site.write(
+        "jobs/tenant.yaml",
+        (site.folder / "jobs/tenant.yaml").read_text().replace("name: t", "name: t\n    max-job-timeout: 14400"),
+    )
+    assert site.errors() == []
+
+
+def test_the_schema_and_the_role_say_the_same_words():
+    check = yaml.safe_load((ROOT / "playbooks/roles/local_conf/tasks/check.yaml").read_text())
+    of_role = {rule["says"] for task in check for rule in task["vars"]["local_conf_rules"]}
+    of_schema = set(re.findall(r'"errorMessage": "((?:[^"\\]|\\.)*)"', SCHEMA.read_text()))
+    assert (
+        {json.loads(f'"{text}"') for text in of_schema} - {WRONG_OSA}
+        == of_role
+        == {wrong.says for wrong in WRONG.values()}
+    )
+
+
+WRONG_OSA = "`network` of OpenStack-Ansible is OVS alone (write l2: ovs and sriov: false)"
+
+
+@pytest.mark.parametrize("where", ["properties", "network"])
+def test_every_variable_is_described_in_the_readme_as_in_the_schema(where):
+    properties = json.loads(SCHEMA.read_text())["properties"]
+    described = properties if where == "properties" else properties["network"]["properties"]
+    text = (ROOT / "jobs/README.md").read_text()
+    for name in described.keys() - {"zuul"}:
+        assert re.search(
+            rf"^\| `{name}` \| [^|]*\| {re.escape(described[name]['description'])} \|$", text, re.MULTILINE
+        ), name
+
+
+def test_the_defaults_in_the_readme_are_those_of_the_roles():
+    text = (ROOT / "jobs/README.md").read_text()
+    for role in ("deploy_pip", "tempest"):
+        for name, value in yaml.safe_load((ROOT / f"playbooks/roles/{role}/defaults/main.yaml").read_text()).items():
+            row = re.search(rf"^\| `{name}` \| ([^|]*)\|", text, re.MULTILINE)
+            assert row, name
+            assert not value or str(value) in row[1], name
+
+
+def test_variables_are_known_on_every_branch_that_the_site_names():
+    layout = load_site(ROOT).layout
+    assert set(layout.branches) == {"master", "stable/pike", "stable/2026.2"}
+    assert variables(layout, Wanted("nova-in-tree", "stable/pike"))["network"] == {
+        "l2": "none",
+        "interface": "ibmveth3",
+    }

@@ -1,0 +1,112 @@
+"""Wrong combinations of job variables, and what is said about each: offline by the schema, on a node by the role."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Wrong(NamedTuple):
+    """A job on a branch whose variables are changed to something wrong, and what is said, and of which variable."""
+
+    job: str
+    branch: str
+    changes: dict[str, Any]
+    says: str
+    path: tuple[str | int, ...]
+
+
+IN, OUT = "nova-in-tree", "nova-out-of-tree"
+L2 = "`network.l2` is one L2 plugin: ovs, sea, linuxbridge or none (sriov and macvtap run beside any of them)"
+BOOLEANS = "`network.sriov` and `network.macvtap` are true or false (without quotes)"
+PLAIN = "`network` holds plain names: letters, digits, `_`, `.` and `-`, and vlan_range as 1000:2000"
+LINUX_BRIDGE = "`network.l2`: neutron has no Linux bridge since 2025.1 (choose ovs or sea)"
+NONE = "`network.l2`: none is for pike's in-tree driver, which plugs no ports (choose ovs or sea)"
+SEA = "`network.l2`: sea is a Shared Ethernet Adapter of PowerVM (choose ovs, or a PowerVM driver)"
+MACVTAP = "`network.interface` is missing: macvtap is on top of one (name the node's interface)"
+BRIDGES = (
+    "`network.interface` is missing: the bridges are on top of one (name the node's interface, or bridge_mappings)"
+)
+NO_MAPPINGS = "`network.bridge_mappings` has no meaning without an L2 plugin (remove it)"
+SEA_MAPPINGS = "`network.bridge_mappings` of sea lead to SEA:VIOS (for example default: ent5:vios_1)"
+MAPPINGS = "`network.bridge_mappings` lead to a bridge or an interface (for example default: br-default)"
+DISK = "`disk_driver` is ssp or localdisk (a shared storage pool, or a volume group of the node)"
+VIRT_DRIVER = "`virt_driver` is missing: devstack would set up libvirt (write virt_driver: powervm)"
+NO_VIRT_DRIVER = "`virt_driver`: the plugin nova-powervm says it for powervm_ext (remove it)"
+EXTERNAL = "`devstack_plugins` lacks nova-powervm: the driver powervm_ext is in it (add it)"
+NOT_EXTERNAL = "`devstack_plugins`: nova-powervm is the driver powervm_ext (remove it, or choose that driver)"
+LOCALRC = "`devstack_localrc` holds what `network`, `virt_driver` or `disk_driver` decide (set those)"
+SERVICES = "`devstack_services` holds what `network` decides (set that)"
+PLUGINS = "`devstack_plugins` holds what `network` decides (set that)"
+OPTIONS = "`devstack_local_conf` holds what `compute_driver`, `disk_driver` or `network` decide (set those)"
+
+NOVA, ML2 = "$NOVA_CONF", "/$Q_PLUGIN_CONF_FILE"
+
+
+def _option(file: str, section: str, option: str) -> Wrong:
+    changes = {"devstack_local_conf": {"post-config": {file: {section: {option: "x"}}}}}
+    return Wrong(OUT, "master", changes, OPTIONS, ("devstack_local_conf", "post-config", file, section, option))
+
+
+def _network(job: str, branch: str, says: str, key: str | None, **network: Any) -> Wrong:
+    return Wrong(job, branch, {"network": network}, says, ("network", key) if key else ("network",))
+
+
+WRONG = {
+    "an L2 plugin that is none": _network(IN, "master", L2, "l2", l2="ovn"),
+    "two L2 plugins": _network(OUT, "master", L2, "l2", l2=["ovs", "sea"]),
+    "two L2 plugins as text": _network(OUT, "master", L2, "l2", l2="ovs,sea"),
+    "sriov as text": _network(OUT, "master", BOOLEANS, "sriov", sriov="yes"),
+    "macvtap as a number": _network(OUT, "master", BOOLEANS, "macvtap", macvtap=1),
+    "an interface with a shell line": _network(IN, "master", PLAIN, "interface", interface="eth0; reboot"),
+    "an interface with a line break": _network(IN, "master", PLAIN, "interface", interface="eth0\n"),
+    "a range that is none": _network(IN, "master", PLAIN, "vlan_range", vlan_range="1000-2000"),
+    "a physical network with a quote": _network(IN, "master", PLAIN, "physical_network", physical_network='a"b'),
+    "linuxbridge today": _network(IN, "master", LINUX_BRIDGE, "l2", l2="linuxbridge"),
+    "linuxbridge in 2025.1": _network(OUT, "stable/2025.1", LINUX_BRIDGE, "l2", l2="linuxbridge"),
+    "none today": _network(IN, "master", NONE, "l2", l2="none"),
+    "none for the external driver": _network(OUT, "stable/pike", NONE, "l2", l2="none"),
+    "sea without PowerVM": Wrong(IN, "master", {"compute_driver": "ironic.IronicDriver"}, SEA, ("network", "l2")),
+    "macvtap on nothing": _network(IN, "master", MACVTAP, "interface", interface=None, macvtap=True),
+    "bridges on nothing": _network(IN, "stable/queens", BRIDGES, None, interface=None, l2="linuxbridge"),
+    "mappings without L2": _network(IN, "stable/pike", NO_MAPPINGS, "bridge_mappings", bridge_mappings={"a": "b"}),
+    "sea leads to no VIOS": Wrong(
+        OUT, "master", {"network": {"bridge_mappings": {"default": "ent5"}}}, SEA_MAPPINGS,
+        ("network", "bridge_mappings", "default"),
+    ),
+    "a bridge with a VIOS": Wrong(
+        IN, "master", {"network": {"l2": "ovs", "bridge_mappings": {"default": "ent5:vios_1"}}}, MAPPINGS,
+        ("network", "bridge_mappings", "default"),
+    ),
+    "a disk of another kind": Wrong(IN, "master", {"disk_driver": "lvm"}, DISK, ("disk_driver",)),
+    "in-tree without VIRT_DRIVER": Wrong(IN, "master", {"virt_driver": None}, VIRT_DRIVER, ("virt_driver",)),
+    "VIRT_DRIVER beside the plugin": Wrong(
+        OUT, "master", {"virt_driver": "powervm"}, NO_VIRT_DRIVER, ("virt_driver",)
+    ),
+    "the external driver without its plugin": Wrong(
+        OUT, "master", {"devstack_plugins": {"nova-powervm": None}}, EXTERNAL, ("devstack_plugins", "nova-powervm")
+    ),
+    "the external driver's plugin in-tree": Wrong(
+        IN, "master", {"devstack_plugins": {"nova-powervm": "https://x.example/y"}}, NOT_EXTERNAL,
+        ("devstack_plugins", "nova-powervm"),
+    ),
+    "the agent by the back door": Wrong(
+        IN, "master", {"devstack_localrc": {"Q_AGENT": "openvswitch"}}, LOCALRC, ("devstack_localrc", "Q_AGENT")
+    ),
+    "VIRT_DRIVER by the back door": Wrong(
+        OUT, "master", {"devstack_localrc": {"VIRT_DRIVER": "libvirt"}}, LOCALRC, ("devstack_localrc", "VIRT_DRIVER")
+    ),
+    "a second agent by the back door": Wrong(
+        OUT, "master", {"devstack_services": {"q-agt": True}}, SERVICES, ("devstack_services", "q-agt")
+    ),
+    "networking-powervm by the back door": Wrong(
+        IN, "master", {"devstack_plugins": {"networking-powervm": "https://x.example/y"}}, PLUGINS,
+        ("devstack_plugins", "networking-powervm"),
+    ),
+    "the driver by the back door": _option(NOVA, "DEFAULT", "compute_driver"),
+    "the clean-up's name by the back door": _option(NOVA, "DEFAULT", "instance_name_template"),
+    "the disk by the back door": _option(NOVA, "powervm", "disk_driver"),
+    "the whitelist by the back door": _option(NOVA, "pci", "passthrough_whitelist"),
+    "the mechanism drivers by the back door": _option(ML2, "ml2", "mechanism_drivers"),
+    "the mappings by the back door": _option(ML2, "AGENT", "bridge_mappings"),
+    "the redundancy by the back door": _option(ML2, "AGENT", "vnic_required_vfs"),
+}  # fmt: skip
