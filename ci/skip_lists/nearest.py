@@ -33,11 +33,14 @@ class NearestTests:
         container, _, method = name.rpartition(".")
         if same := self._by_method.get(method):
             return sorted(same, key=lambda other: (-_shared(container, other), other))[:_SHOWN]
-        siblings = {other.rpartition(".")[2]: other for other in self._by_class.get(container.rpartition(".")[2], ())}
+        of_class = self._by_class.get(container.rpartition(".")[2], [])
+        siblings = {
+            other.rpartition(".")[2]: other for other in sorted(of_class, key=lambda one: _shared(container, one))
+        }
         if not siblings or self._comparisons >= _MOST_COMPARISONS:
             return []
         self._comparisons += 1
-        return [siblings[near] for near in difflib.get_close_matches(method, siblings, n=_SHOWN, cutoff=0.6)]
+        return [siblings[near] for near in difflib.get_close_matches(method, siblings, n=1, cutoff=0.7)]
 
     @cached_property
     def _by_method(self) -> dict[str, list[str]]:

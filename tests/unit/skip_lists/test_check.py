@@ -46,7 +46,7 @@ def block(*lines):
         (f"{SHARED}  # p.m.T.test_old", "leaves out also p.m.T.test_shared, q.m.T.test_shared", ""),
         (f"{GONE}  # p.m.T.test_one", f"no test has the ID {GONE} (p.m.T.test_one has the ID {ONE} today)", ""),
         (f"{GONE}  # z.m.T.test_other", "(remove it; near its name: p.m.T.test_other)", ""),
-        (f"{GONE}  # q.m.T.test_shared_x", "(remove it; near its name: q.m.T.test_shared, p.m.T.test_shared)", ""),
+        (f"{GONE}  # q.m.T.test_shared_x", "(remove it; near its name: q.m.T.test_shared)", ""),
         (f"{GONE}  # z.z.Z.test_z", f"no test has the ID {GONE} (remove it)", ""),
     ],
 )  # fmt: skip
