@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -38,20 +37,33 @@ class JobSelection:
 
 @dataclass(frozen=True, slots=True)
 class SiteSkipLists:
-    """Lists by their path in the site, and the jobs that have lists; `site` is None where other files have errors."""
+    """Lists by their path in the site, and the jobs that have lists.
+
+    `site` is None where other files have errors. `includes` are the lists by which no job leaves out tests, only says
+    what runs.
+    """
 
     site: Site | None
     lists: Mapping[str, SkipList]
+    includes: frozenset[str] = frozenset()
     jobs: tuple[JobSelection, ...] = ()
 
 
 def load_skip_lists(invocation: Invocation) -> SiteSkipLists:
     """Read the lists of a site; what is wrong with it and with them is said on stderr, and the rest is used."""
     site = load_site_if_good(invocation)
-    lists = {name: read_skip_list(invocation.site / name, name) for name in _site_lists(invocation, site).names}
+    known = _site_lists(invocation, site)
+    uses = _uses(site.layout) if site else {}
+    names = {*known.names, *(path for _, named in uses for path in named.paths)}
+    lists = {name: read_skip_list(invocation.site / name, name) for name in sorted(names)}
     for one in lists.values():
-        warn_of_errors(one)
-    return SiteSkipLists(site, lists, tuple(_jobs(site.layout, lists)) if site else ())
+        _warn_of_errors(one)
+    excludes = {path for _, named in uses for path in named.excludes}
+    jobs = [
+        JobSelection(job, tuple(branches), named, _selection(job, named, lists))
+        for (job, named), branches in sorted(uses.items(), key=lambda use: use[0][0])
+    ]
+    return SiteSkipLists(site, lists, known.includes - excludes, tuple(jobs))
 
 
 def load_site_if_good(invocation: Invocation) -> Site | None:
@@ -78,28 +90,23 @@ def read_skip_list(path: Path, name: str) -> SkipList:
     return SkipList(name, (), (content,)) if isinstance(content, Finding) else parse_skip_list(name, content)
 
 
-def warn_of_errors(one: SkipList) -> None:
-    """Say on stderr that a list has errors, so that nobody takes what it says for the whole."""
+def _warn_of_errors(one: SkipList) -> None:
     if one.findings:
         more = f" and {len(one.findings) - 1} more" if len(one.findings) > 1 else ""
         click.echo(f"warning: {one.findings[0]}{more}: powervm-ci skip-list check", err=True)
 
 
-def _jobs(layout: Layout, lists: Mapping[str, SkipList]) -> list[JobSelection]:
-    branches = layout.branches
+def _uses(layout: Layout) -> dict[tuple[str, JobLists], list[str]]:
+    """Return the jobs that have lists, with the branches on which they have these, [] for all."""
     uses: dict[tuple[str, JobLists], list[str]] = {}
-    for branch in branches:
+    for branch in layout.branches:
         for job, variables in job_variables(layout, branch).items():
             named = job_lists(variables)
             if named != JobLists():
                 uses.setdefault((job, named), []).append(branch)
-    return [
-        JobSelection(job, () if len(on) == len(branches) else tuple(on), named, _selection(job, named, lists))
-        for (job, named), on in sorted(uses.items(), key=lambda use: use[0][0])
-    ]
+    return {use: [] if len(on) == len(layout.branches) else on for use, on in uses.items()}
 
 
 def _selection(job: str, named: JobLists, lists: Mapping[str, SkipList]) -> Selection:
-    excludes = [lists[os.path.normpath(path)] for path in named.excludes]
-    include = lists[os.path.normpath(named.include)] if named.include else None
-    return Selection(job, excludes, include, named.expression)
+    include = lists[named.include] if named.include else None
+    return Selection(job, [lists[path] for path in named.excludes], include, named.expression)

@@ -46,6 +46,8 @@ def convert(
     from ci.skip_lists.convert import convert as convert_list  # noqa: PLC0415
     from ci.skip_lists.tempest_skip import Filter  # noqa: PLC0415
 
+    if file == "-" and tests is not None and getattr(tests, "name", "<stdin>") == "<stdin>":
+        raise UsageError("FILE and --tests cannot both come from stdin")
     if as_json and output is None:
         raise UsageError("--json is about a list that is written by -o OUT")
     conversion = convert_list(

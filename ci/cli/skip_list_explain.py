@@ -126,7 +126,7 @@ def _told(answer: Answer) -> Iterator[str]:
     yield from (f"  {name}" for name in answer.subject.names)
     yield ""
     for entry in answer.entries:
-        yield f"{entry.path}:{entry.line}"
+        yield f"{entry.path}:{entry.line}" + (" (an include list)" if entry.path in answer.site.includes else "")
         yield f"  reason: {entry.head.get('reason') or 'none is said'}"
         yield from (
             f"  {key}: {entry.head[key]}{_past(key, entry.head[key])}" for key in _OTHER_KEYS if key in entry.head
@@ -187,7 +187,10 @@ def _as_record(answer: Answer) -> dict[str, Any]:
     return {
         "id": answer.subject.identity,
         "names": answer.subject.names,
-        "lists": [_entry_record(entry, jobs, presences.get(entry.path)) for entry in answer.entries],
+        "lists": [
+            {"is_include": entry.path in answer.site.includes, **_entry_record(entry, jobs, presences.get(entry.path))}
+            for entry in answer.entries
+        ],
         "jobs": [_job_record(job, answer.subject) for job in jobs],
         "results": [dataclasses.asdict(one) | {"day": one.day.isoformat()} for one in answer.results or ()],
     }

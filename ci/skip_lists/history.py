@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from ci.model.file_history import Commit
+from ci.skip_lists.site_lists import FOLDER, INCLUDE_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from ci.ports import FileHistory
 
-FOLDER = "skip_lists"
 _GLOB_CHARACTERS = re.compile(r"([\\*?\[\]])")
 
 
@@ -37,7 +36,7 @@ class Presence:
 
 
 class ListHistory:
-    """The history of all files in the site's folder of skip lists, and of the `lists` that lie elsewhere.
+    """The history of the exclude lists in the site's folder of skip lists, and of other `lists`.
 
     Names are paths from the site's folder. Lists that were renamed, also from another folder, go by their last name.
     """
@@ -106,5 +105,6 @@ class ListHistory:
         return written or [commit]
 
     def _is_list(self, path: str) -> bool:
-        folder, _, name = path.rpartition("/")
-        return path in self._named or (folder == f"{self._history.prefix}{FOLDER}" and fnmatchcase(name, "*.txt"))
+        name = path.removeprefix(self._history.prefix)
+        is_in_folder = name.startswith(f"{FOLDER}/") and not name.startswith(f"{INCLUDE_FOLDER}/")
+        return path in self._named or (is_in_folder and name.endswith(".txt") and path.startswith(self._history.prefix))

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ci.errors import CIError
+from ci.skip_lists.site_lists import EXCLUDE_LISTS, INCLUDE_LIST, paths_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ci.skip_lists.model import SkipList
 
-EXCLUDE, INCLUDE, EXPRESSION = "tempest_exclude_lists", "tempest_include_list", "tempest_test_regex"
+EXPRESSION = "tempest_test_regex"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +72,11 @@ class Selection:
 
 def job_lists(variables: Mapping[str, Any]) -> JobLists:
     """Return what a job's variables say of its tests; what is not as it should be has been reported elsewhere."""
-    excludes = variables.get(EXCLUDE) or ()
-    include = variables.get(INCLUDE)
+    include = paths_of(variables.get(INCLUDE_LIST))
     expression = variables.get(EXPRESSION)
     return JobLists(
-        tuple(map(str, excludes if isinstance(excludes, list | tuple) else [excludes])),
-        include if isinstance(include, str) else "",
+        paths_of(variables.get(EXCLUDE_LISTS)),
+        include[0] if include else "",
         expression if isinstance(expression, str) else "",
     )
 

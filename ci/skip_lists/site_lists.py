@@ -56,11 +56,12 @@ def _compositions(layout: Layout) -> Iterator[Composition]:
     variables = [(job.name, job.variables) for job in frozen]
     variables += [(one.name, one.section.vars) for one in layout.definitions() if one.name not in running]
     for name, values in variables:
-        excludes, include = _paths(values.get(EXCLUDE_LISTS)), _paths(values.get(INCLUDE_LIST))
+        excludes, include = paths_of(values.get(EXCLUDE_LISTS)), paths_of(values.get(INCLUDE_LIST))
         if excludes or include:
             yield Composition(name, excludes, next(iter(include), ""))
 
 
-def _paths(value: Any) -> tuple[str, ...]:
+def paths_of(value: Any) -> tuple[str, ...]:
+    """Return the paths that a variable of a job names: a list of texts, or one."""
     items = value if isinstance(value, list) else [value]
     return tuple(os.path.normpath(item) for item in items if isinstance(item, str) and item)

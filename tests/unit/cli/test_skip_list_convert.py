@@ -100,6 +100,12 @@ def test_stdin(folder, capsys, monkeypatch):
     assert told.err.startswith("<stdin>:2:1: matches no test")
 
 
+def test_stdin_is_one_thing(folder, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(LISTING.encode())))
+    assert root.run(["skip-list", "convert", "-", "--tests", "-"]) == 2
+    assert capsys.readouterr().err == "FILE and --tests cannot both come from stdin\n"
+
+
 def test_json_is_about_the_written_list(folder, capsys):
     assert convert("old.txt", "--json") == 2
     assert "-o OUT" in capsys.readouterr().err

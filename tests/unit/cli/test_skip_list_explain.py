@@ -96,9 +96,11 @@ def test_json(site, tmp_path, capsys):
     assert told["id"] == ONE
     assert told["names"] == ["a.b.C.test_1", "a.b.C.test_one", "a.b.D.test_one"]
     assert told["lists"][1] == {
-        "path": "skip_lists/a.txt", "line": 6, "block": 1, **head, "jobs": ["small"], "since": since, "first": since,
+        "path": "skip_lists/a.txt", "line": 6, "is_include": False, "block": 1, **head, "jobs": ["small"],
+        "since": since, "first": since,
     }  # fmt: skip
     assert (told["lists"][0]["path"], told["lists"][0]["jobs"]) == ("lists/in.list", ["chosen"])
+    assert told["lists"][0]["is_include"]
     assert told["jobs"] == [
         {"job": "chosen", "branches": ["stable/pike"], "runs": True},
         {"job": "small", "branches": [], "runs": False, "reason": "broken", "path": "skip_lists/a.txt", "line": 6},

@@ -93,9 +93,12 @@ def test_a_site_below_the_root_names_its_lists_from_its_folder(repository):
     assert counted(repository, folder="site") == [("begin", {A: {"slow": 1}})]
 
 
-def test_folders_below_that_of_the_lists_are_none(repository):
-    repository.commit({"skip_lists/old/a.txt": skip_list({"slow": 1}), "skip_lists/README.md": "x"}, "begin")
+def test_include_lists_and_other_files_do_not_count(repository):
+    others = ("skip_lists/include/a.txt", "skip_lists/README.md", "skip_lists.txt", "old/skip_lists/a.txt")
+    repository.commit(dict.fromkeys(others, skip_list({"slow": 1})), "begin")
     assert counted(repository) == []
+    repository.commit({"skip_lists/old/a.txt": skip_list({"slow": 1})}, "below")
+    assert counted(repository) == [("below", {"skip_lists/old/a.txt": {"slow": 1}})]
 
 
 def test_what_lists_were_before_they_had_their_form_counts_too(repository):
