@@ -119,7 +119,7 @@ def lists(draw):
     for _ in range(draw(st.integers(1, 6))):
         count = draw(st.integers(1, 3))
         until = draw(st.sampled_from([None, ONE, OTHER]))
-        comment = draw(st.sampled_from(["", "# some words\n", "# reasons: none\n#\n"]))
+        comment = draw(st.sampled_from(["", "# some words\n", "# no reasons here\n#\n"]))
         parts.append(block(*range(number, number + count), until=until, comment=comment))
         parts.append(draw(st.sampled_from(["", "\n", "\n\n", " \n", "\n# between\n\n"])))
         number += count
