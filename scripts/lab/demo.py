@@ -16,14 +16,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from . import nova_repository
+from .cache import cache_folder
 from .gerrit import Gerrit
-from .gerrit_install import default_cache
 from .node_preparation import prepare_nodes
 from .service import Service
 from .site import CI_NAME, CI_USER, add_language, write_site
 from .sshd_node import SshdNode, free_port
 
-CACHE = default_cache().parent
+CACHE = cache_folder()
 STATE = CACHE / "demo"
 ADDRESSES = ("127.0.0.2", "127.0.0.3")
 VOTE_SECONDS = 900.0

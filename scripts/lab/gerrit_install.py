@@ -1,12 +1,11 @@
 """The pieces that a real Gerrit starts from, kept in a cache folder: its jars and a site that is initialised."""
 
-import fcntl
-import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from .cache import cache_folder, locked
 
 VERSION = "3.10.0"
 SOURCES = Path(__file__).parent / "gerrit_server"
@@ -21,9 +20,8 @@ class GerritError(RuntimeError):
 
 
 def default_cache() -> Path:
-    """Return the folder that downloads are kept in between runs."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "powervm-ci" / f"gerrit-{VERSION}"
+    """Return the folder that Gerrit's pieces are kept in between runs."""
+    return cache_folder() / f"gerrit-{VERSION}"
 
 
 def java(cache: Path, *arguments: str) -> list[str]:
@@ -47,9 +45,8 @@ def install(cache: Path, say: Say) -> Path:
 
     Several processes may call this at once: one does the work, the others wait for it.
     """
-    cache.mkdir(parents=True, exist_ok=True)
     template = cache / "site"
-    with _locked(cache / "lock"):
+    with locked(cache / "lock"):
         if not (cache / "jars").is_dir():
             say(f"gerrit: downloading Gerrit {VERSION} from Maven Central")
             _fetch_jars(cache)
@@ -100,10 +97,3 @@ def _init_template(cache: Path, template: Path) -> None:
     options = ["--batch", "--no-auto-start", "--dev", "--skip-plugins", "--skip-all-downloads"]
     run("initialising Gerrit", java(cache, "init", *options, "-d", str(unfinished)), INIT_SECONDS)
     unfinished.rename(template)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
