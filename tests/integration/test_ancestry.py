@@ -82,6 +82,8 @@ def test_what_is_on_another_branch_is_not_there(history):
         f"Speak of it\n\nChange-Id: {CHANGE} (abandoned)\nChange-Id: {OTHER}\n",
         f"Speak of it\n\nChange-Id: {CHANGE}0\nChange-Id: {OTHER}\n",
         f"Speak of it\n\nChange-Id: {CHANGE}\n\nSigned-off-by: A\n",
+        f"Speak of it\n\nChange-Id: {CHANGE}\n \nChange-Id: {OTHER}\n",
+        f"Speak of it\n\nChange-Id: {CHANGE}\nChange-Id: {OTHER}\n",
     ],
 )
 def test_a_change_that_is_only_spoken_of_is_not_there(history, message):

@@ -25,13 +25,13 @@ class GitError(RuntimeError):
 
 @dataclass(frozen=True)
 class Commit:
-    """What the message of a commit says: its own Change-Ids, what it was picked from, and what it takes back.
+    """What the message of a commit says: its Change-Id or "", what it was picked from, and what it takes back.
 
     `reverts` holds pairs: a commit, and for a merge the parent whose state was restored (else "").
     """
 
     sha: str
-    change_ids: frozenset[str]
+    change_id: str
     picked_from: tuple[str, ...]
     reverts: tuple[tuple[str, str], ...]
 
@@ -54,13 +54,13 @@ def is_shallow(repository: str) -> bool:
 
 
 def parse(sha: str, message: str) -> Commit:
-    """Read a commit's message; a Change-Id counts where Gerrit takes it for one, in the footer and not indented."""
+    """Read a commit's message; a Change-Id counts where Gerrit takes it for one: the last in the footer."""
     text = message.replace("\r\n", "\n").strip()
-    footer = text.partition("\n")[2].rpartition("\n\n")[2].split("\n")
-    ids = [CHANGE_ID.fullmatch(line) for line in footer]
+    footer = re.split(r"\n[ \t]*\n", text.partition("\n")[2])[-1].split("\n")
+    ids = [found[1] for found in map(CHANGE_ID.fullmatch, footer) if found]
     return Commit(
         sha,
-        frozenset(found[1] for found in ids if found),
+        ids[-1] if ids else "",
         tuple(PICKED.findall(text)),
         tuple(REVERTS.findall(text)),
     )
@@ -72,13 +72,13 @@ class _History:
     def __init__(self, repository: str, change_ids: frozenset[str]) -> None:
         self._repository = repository
         commits = [parse(sha, message) for sha, message in _log(repository, change_ids)]
-        self._carriers = [one for one in commits if one.change_ids & change_ids]
+        self._carriers = [one for one in commits if one.change_id in change_ids]
         self._reverting = [one for one in commits if one.reverts]
         self._reverted: dict[str, bool] = {}
 
     def commit_of(self, change_id: str) -> str | None:
         for one in self._carriers:
-            if change_id in one.change_ids and not self._is_reverted(one):
+            if change_id == one.change_id and not self._is_reverted(one):
                 return one.sha
         return None
 
