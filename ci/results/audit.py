@@ -31,6 +31,7 @@ NODE_REPORT_NAME = "tempest-run.json"
 MAX_PLAN_BYTES = 256 << 20
 MAX_LIST_BYTES = 64 << 20
 MAX_STALE = 1000
+MAX_TEXT = 1000
 
 # unittest's entries for what surrounds the tests of a class or a module.
 _PLACE = re.compile(r"(setUp|tearDown)(?:Class|Module) \((.+)\)")
@@ -207,7 +208,7 @@ def _node_report(log_folder: Path) -> tuple[str, tuple[str, ...]]:
     told = _json(log_folder, NODE_REPORT_NAME, MAX_LIST_BYTES)
     stale = told.get("stale")
     lines = stale if isinstance(stale, list) else []
-    return str(told.get("problem", "")), tuple(str(line) for line in lines[:MAX_STALE])
+    return str(told.get("problem", ""))[:MAX_TEXT], tuple(str(line)[:MAX_TEXT] for line in lines[:MAX_STALE])
 
 
 def _json(log_folder: Path, name: str, limit_bytes: int) -> dict[str, Any]:

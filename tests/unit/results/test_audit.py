@@ -139,6 +139,14 @@ def test_what_the_node_itself_says_is_heard(tmp_path):
     assert report.problem == "tempest: tempest ended with exit status 3?x?"
 
 
+def test_a_node_that_says_too_much_is_cut_short(tmp_path):
+    publish(tmp_path, stream(*PASSED))
+    told = {"problem": "x" * 1_000_000, "stale": ["y" * 1_000_000] * 20 + [{"z": 1}] * 10_000}
+    (tmp_path / "tempest-run.json").write_text(json.dumps(told))
+    assert len(read_tests(tmp_path).problem) == 500
+    assert len((tmp_path / "tests.json").read_bytes()) < 100_000
+
+
 def test_programs_find_it_in_the_summary(tmp_path):
     read_tests(publish(tmp_path, stream(*PASSED, (SKIPPED, "success", {}))))
     assert audited(tmp_path) == {
