@@ -84,7 +84,7 @@ def run_build(spec: BuildSpec, cancellation: playbook_run.Cancellation, test_rea
 
     def tests_have_failed() -> bool:
         found = read_tests(test_reader, Path(spec.log_folder))
-        return bool(found.failed_tests or found.problem)
+        return bool(found.failed_tests or found.problem or found.unbegun)
 
     asked = phases.Asked((folder / HOLD_FILE).exists, tests_have_failed)
     with _playbooks(spec, cancellation, folder) as context:
@@ -202,10 +202,15 @@ def read_tests(test_reader: str, log_folder: Path) -> TestReport:
 
 
 def conclude(verdict: phases.Verdict, report: TestReport, started_at: float) -> BuildOutcome:
-    """Put together what the playbooks and the tests say; a success needs both."""
+    """Put together what the playbooks and the tests say; a success needs both.
+
+    Results that are not whole, or not those of the tests that were to run, are the CI's fault. Tests that failed in
+    such a run may have failed for the same reason: the patch is not judged by them.
+    """
     result, error = verdict.result, verdict.error
-    if result == Result.SUCCESS and report.problem:
-        result, error = Result.ERROR, report.problem
+    problem = report.problem or (report.unbegun if result == Result.SUCCESS else "")
+    if result in {Result.SUCCESS, Result.FAILURE} and problem:
+        result, error = Result.ERROR, problem
     elif result == Result.SUCCESS and report.failed_tests:
         # stestr exits 0 with --subunit even when tests have failed.
         result, error = Result.FAILURE, "tests failed although the run playbooks succeeded"

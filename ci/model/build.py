@@ -99,12 +99,14 @@ class ResultCounts:
 class TestReport:
     """What the test results in a build's logs say: the first failed tests, and what is wrong with the results ("").
 
-    `counts` is None where there are no test results at all.
+    `counts` is None where there are no test results at all. `unbegun`: tests were to run, and there is no trace of any;
+    that is wrong only where the playbooks say that all went well.
     """
 
     failed_tests: tuple[FailedTest, ...] = ()
     counts: ResultCounts | None = None
     problem: str = ""
+    unbegun: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import os
 import re
-import stat
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from ci.model.build import FailedTest, ResultCounts, TestReport
-from ci.results.subunit import PASSED, read_stream
+from ci.results.audit import audit
+from ci.results.files import is_plain, open_plainly
+from ci.results.subunit import PASSED, Stream, read_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ci.results.audit import Audit
     from ci.results.subunit import TestRun
 
 STREAM_NAME = "testrepository.subunit"
@@ -23,6 +26,7 @@ MAX_FAILED_TESTS = 50
 MAX_STREAMS = 20
 MAX_STREAM_BYTES = 1 << 30
 MAX_FILES_SEEN = 100_000
+MAX_AUDIT_ERRORS = 1000
 MAX_REASON = 300
 MAX_NAME = 500
 
@@ -33,25 +37,32 @@ def read_tests(log_folder: Path) -> TestReport:
     """Read every `testrepository.subunit` below the folder and write `tests.json` into it.
 
     The report has no counts where there is no such file. A stream that is empty, cut short or no stream at all is a
-    problem of the report, as is one too large to be true.
+    problem of the report, as is one too large to be true, and whatever an audit finds where a build has lists of tests.
     """
     tests: list[TestRun] = []
     problems: list[str] = []
-    found = False
     for path in _streams(log_folder):
-        found = True
-        with open_plainly(path) as file:
-            if os.fstat(file.fileno()).st_size > MAX_STREAM_BYTES:
-                problems.append("the test results are larger than any real ones")
-                continue
-            stream = read_stream(file)
+        stream = _read(path)
         tests += stream.tests
-        problems += [stream.problem] if stream.problem else []
-    if not found:
+        problems.append(stream.problem)
+    problem = next(filter(None, problems), "") if problems else None
+    audited = audit(log_folder, tests, problem)
+    if audited and not audited.has_begun:
+        return TestReport(unbegun="the build has lists of tests, and tempest did not begin")
+    if audited is None and problem is None:
         return TestReport()
-    report = summarize(tests, problems[0] if problems else "")
-    _write(log_folder, tests, report)
+    report = summarize(tests, audited.problem if audited else problem or "")
+    if problem is None:
+        report = replace(report, counts=None)
+    _write(log_folder, tests, report, audited)
     return report
+
+
+def _read(path: Path) -> Stream:
+    with open_plainly(path) as file:
+        if os.fstat(file.fileno()).st_size > MAX_STREAM_BYTES:
+            return Stream((), "the test results are larger than any real ones")
+        return read_stream(file)
 
 
 def summarize(tests: Sequence[TestRun], problem: str) -> TestReport:
@@ -78,38 +89,39 @@ def _streams(log_folder: Path) -> Iterator[Path]:
         seen += len(files)
         path = Path(folder, STREAM_NAME)
         # Whoever wrote the logs on the node may have left a link or a pipe under this name.
-        if STREAM_NAME in files and stat.S_ISREG(path.lstat().st_mode):
+        if STREAM_NAME in files and is_plain(path):
             yield path
             found += 1
         if seen > MAX_FILES_SEEN or found >= MAX_STREAMS:
             return
 
 
-def open_plainly(path: Path) -> IO[bytes]:
-    """Open a file to read that may be anything: follows no link, and does not wait for a pipe."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        return os.fdopen(descriptor, "rb")
-    except OSError:  # a folder
-        os.close(descriptor)
-        raise
-
-
-def _write(log_folder: Path, tests: Sequence[TestRun], report: TestReport) -> None:
+def _write(log_folder: Path, tests: Sequence[TestRun], report: TestReport, audited: Audit | None) -> None:
     temporary = log_folder / f".{REPORT_NAME}.new"
     temporary.unlink(missing_ok=True)
     # "x" and a rename: neither follows a link that the node's logs may have brought.
     with temporary.open("x", encoding="utf-8") as file:
-        _dump(file, tests, report)
+        _dump(file, tests, report, audited)
     temporary.rename(log_folder / REPORT_NAME)
 
 
-def _dump(file: IO[str], tests: Sequence[TestRun], report: TestReport) -> None:
+def _dump(file: IO[str], tests: Sequence[TestRun], report: TestReport, audited: Audit | None) -> None:
     counts = report.counts or ResultCounts()
     head = {"passed": counts.passed, "failed": counts.failed, "skipped": counts.skipped, "problem": report.problem}
+    head |= {"audit": _audit_row(audited) if audited else None}
     file.write(json.dumps(head)[:-1] + ', "tests": [\n')
     file.write(",\n".join(json.dumps(_row(test)) for test in tests))
     file.write("\n]}\n")
+
+
+def _audit_row(audited: Audit) -> dict[str, object]:
+    return {
+        "chosen": audited.chosen,
+        "left_out": audited.left_out,
+        "errors": [asdict(error) for error in audited.errors[:MAX_AUDIT_ERRORS]],
+        "error_count": len(audited.errors),
+        "stale": audited.stale,
+    }
 
 
 def _row(test: TestRun) -> dict[str, object]:

@@ -9,7 +9,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from ci.model.history import RanTest, Verdict
 from ci.observability import get_logger
-from ci.results.outcome import MAX_NAME, REPORT_NAME, one_line, open_plainly
+from ci.results.files import open_plainly
+from ci.results.outcome import MAX_NAME, REPORT_NAME, one_line
 from ci.results.subunit import PASSED
 
 if TYPE_CHECKING:

@@ -22,6 +22,11 @@ _FINAL = frozenset({"success", "fail", "skip", "xfail", "uxsuccess"})
 _PARSER = "subunit.parser"
 
 
+def idempotent_ids(test_id: str) -> frozenset[str]:
+    """Return the idempotent IDs in the tags of a test's full id."""
+    return frozenset(_IDEMPOTENT_ID.findall(test_id))
+
+
 @dataclass(slots=True)
 class TestRun:
     """One run of one test: `id` as reported, `status` in subunit's words, `detail` its traceback or reason."""

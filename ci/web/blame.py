@@ -29,7 +29,7 @@ def blame(build: Build, elsewhere: Sequence[FailureElsewhere]) -> str:
     if build.result is None:
         return _of_unfinished(build)
     if build.result in INFRASTRUCTURE_RESULTS:
-        return "The CI or its hardware failed, not the patch."
+        return _of_the_ci(build)
     if build.result is Result.SUCCESS:
         return "Nothing is wrong with the patch as far as this job can tell."
     if build.result is Result.CANCELED:
@@ -43,6 +43,15 @@ def _of_unfinished(build: Build) -> str:
     if build.state is BuildState.WAITING and build.error:
         return "An attempt broke off; the next one follows by itself."
     return _STATES.get(build.state, "")
+
+
+def _of_the_ci(build: Build) -> str:
+    words = "The CI or its hardware failed, not the patch."
+    if build.result is Result.ERROR and build.counts:
+        words = "The results are not those of the tests that were to run, or not whole: that is the CI, not the patch."
+    if build.failed_tests:
+        words += " The failed tests below say nothing about the patch: what broke the run may have broken them."
+    return words
 
 
 def _of_failure(build: Build, elsewhere: Sequence[FailureElsewhere]) -> str:

@@ -23,6 +23,8 @@ TAIL_LINES = 20
 TAIL_BYTES = 16 * 1024
 # Where a job leaves its tests' report, as OpenStack's jobs do.
 REPORTS = frozenset({"testr_results.html", "testr_results.html.gz"})
+# What ran and what did not, where a job has lists of tests.
+TEST_LISTS = {"tests-run.txt": "Tests run", "tests-skipped.txt": "Tests skipped", "skip-list.json": "Skip lists"}
 FAILED_STATUSES = frozenset({"failed", "unreachable"})
 
 
@@ -127,6 +129,7 @@ def _log_links(sources: Sources, view: BuildView) -> tuple[LogLink, ...]:
             for kind, name in sorted(found)
             if kind == "file" and name in REPORTS
         ]
+    links += [LogLink(text, url + name) for name, text in TEST_LISTS.items() if ("file", name) in top]
     return tuple(links)
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.tempest_run.run import TempestError, TempestRun
-from ansible.module_utils.tempest_run.selection import SelectionError
+from ansible.module_utils.tempest_run.run import SHOWN_STALE, TempestError, TempestRun, TestsFailed
 
 DOCUMENTATION = """
 module: tempest_run
@@ -12,9 +11,7 @@ short_description: Chooses tests, runs them, publishes lists, stream, page and c
 options:
   workspace: {description: "The build's folder, with deployment.json", type: path, required: true}
   reader: {description: Text of the program that reads a result stream, type: str, required: true}
-  exclude_lists: {description: "Exclude lists: name -> text", type: dict, default: {}}
-  include_list: {description: Text of an include list, type: str}
-  regex: {description: Only tests that this expression finds, type: str, default: ""}
+  plan: {description: "What runs and what does not: the content of skip-list.json", type: dict, required: true}
   concurrency: {description: Worker processes, type: int, default: 1}
   test_timeout_seconds: {description: Bound of a single test, type: int, default: 500}
 """
@@ -26,9 +23,7 @@ def main() -> None:
         {
             "workspace": {"type": "path", "required": True},
             "reader": {"type": "str", "required": True},
-            "exclude_lists": {"type": "dict", "default": {}},
-            "include_list": {"type": "str"},
-            "regex": {"type": "str", "default": ""},
+            "plan": {"type": "dict", "required": True},
             "concurrency": {"type": "int", "default": 1},
             "test_timeout_seconds": {"type": "int", "default": 500},
         }
@@ -36,12 +31,20 @@ def main() -> None:
     given = module.params
     try:
         tempest = TempestRun(given["workspace"], given["reader"])
-        chosen = tempest.choose(given["regex"], given["include_list"], given["exclude_lists"])
-        summary = tempest.run(chosen.run, given["concurrency"], given["test_timeout_seconds"])
-    except (TempestError, SelectionError, OSError) as error:
+    except OSError as error:
         module.fail_json(msg=f"Tempest: {error}")
+    try:
+        chosen = tempest.choose(given["plan"])
+        summary = tempest.run(chosen.run, given["concurrency"], given["test_timeout_seconds"])
+    except TestsFailed as error:
+        tempest.tell("")
+        module.fail_json(msg=f"Tempest: {error}")
+    except (TempestError, OSError) as error:
+        tempest.tell(str(error).splitlines()[0])
+        module.fail_json(msg=f"Tempest, and not the patch: {error}")
+    tempest.tell("")
     counts = {"passed": summary["passed"], "skipped": summary["skipped"], "excluded": len(chosen.skipped)}
-    module.exit_json(changed=True, counts=counts, console=summary["console"])
+    module.exit_json(changed=True, counts=counts, stale=chosen.stale[:SHOWN_STALE], console=summary["console"])
 
 
 if __name__ == "__main__":

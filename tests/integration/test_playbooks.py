@@ -1,6 +1,5 @@
 """The playbooks' own pieces, without a cloud: syntax, skip lists, ports, processes, archives, selection."""
 
-import importlib
 import io
 import os
 import re
@@ -10,25 +9,13 @@ import sys
 import tarfile
 from pathlib import Path
 
-import ansible.module_utils
 import pytest
+
+from tests.carried import module
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAYBOOKS = ROOT / "playbooks"
-MODULES = PLAYBOOKS / "module_utils"
 SKIP_LINE = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}  # [A-Za-z_][\w.]*(?:, [A-Za-z_][\w.]*)*")
-TESTS = [
-    f"tempest.api.compute.flavors.test_flavors.FlavorsV2TestJSON.test_{n}[id-0000000{n}-aaaa,smoke]" for n in "123"
-]
-
-
-@pytest.fixture(autouse=True)
-def _ansible_finds_the_modules(monkeypatch):
-    monkeypatch.setattr(ansible.module_utils, "__path__", [*ansible.module_utils.__path__, str(MODULES)])
-
-
-def module(name):
-    return importlib.import_module(f"ansible.module_utils.{name}")
 
 
 @pytest.mark.parametrize("playbook", sorted(path.name for path in PLAYBOOKS.glob("*.yaml")))
@@ -107,20 +94,6 @@ def test_a_service_that_ends_is_named_with_its_log_at_once(tmp_path):
         group.start([broken], timeout_seconds=30)
 
 
-def test_selection_follows_stestr_but_an_empty_include_list_selects_nothing():
-    select = module("tempest_run.selection").select
-    chosen = select(TESTS, "flavors", None, {"list": "0000000[2]  # test_2\n\n# comment\n"})
-    assert (len(chosen.run), chosen.skipped) == (2, [TESTS[1]])
-    assert select(TESTS, "", "00000003 # x\n", {}).run == [TESTS[2]]
-    assert select(TESTS, "", "# nothing\n", {}).run == []
-
-
-def test_a_bad_line_is_named_with_its_list():
-    selection = module("tempest_run.selection")
-    with pytest.raises(selection.SelectionError, match=r"list\.txt:2: not a regular expression"):
-        selection.select(TESTS, "", None, {"list.txt": "# x\n*id\n"})
-
-
 def test_secrets_are_hidden_when_packed(tmp_path):
     scrub = module("archive.pack").scrub
     text = (
@@ -147,6 +120,18 @@ def test_packed_logs_arrive_and_a_long_one_says_what_is_missing(tmp_path):
     assert "4000 bytes left out" in (target / "logs" / "nova-api.txt").read_text()
 
 
+def test_a_result_stream_travels_whole_where_a_log_loses_its_middle(tmp_path):
+    workspace, target = tmp_path / "w", tmp_path / "t"
+    (workspace / "results").mkdir(parents=True)
+    target.mkdir()
+    for name in ("testrepository.subunit", "tempest-console.txt"):
+        (workspace / "results" / name).write_bytes(b"a" * 5000)
+    module("archive.pack").pack(str(workspace), str(workspace / "p.tar.gz"), 1000)
+    module("archive.unpack").unpack(str(workspace / "p.tar.gz"), str(target))
+    assert (target / "testrepository.subunit").read_bytes() == b"a" * 5000
+    assert "4000 bytes left out" in (target / "tempest-console.txt").read_text()
+
+
 def hostile_archive(path):
     def add(name, content=b"x", **attributes):
         member = tarfile.TarInfo(name)
@@ -163,6 +148,8 @@ def hostile_archive(path):
         add("-rf")
         add(".htaccess")
         add("job-output.txt")
+        add("skip-list.json")
+        add("tests.json")
         add("zuul-info/inventory.yaml")
         add("link", b"", type=tarfile.SYMTYPE, linkname="/etc")
         add("link/passwd")
@@ -182,7 +169,7 @@ def test_a_hostile_archive_writes_only_harmless_files(tmp_path):
     files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert files == {"deep/logs/logs/good.txt", "deep/logs/link/passwd"}
     assert (target / "logs" / "good.txt").read_bytes() == b"good"
-    assert len(outcome["left_out"]) == 13
+    assert len(outcome["left_out"]) == 15
 
 
 def test_a_cut_archive_gives_what_is_whole(tmp_path):

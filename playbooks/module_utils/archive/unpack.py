@@ -14,7 +14,10 @@ COUNT_LIMIT = 5000
 DEPTH_LIMIT = 8
 HARMLESS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,120}")
 # Written by the executor itself, or of a meaning there: a node must not replace them.
-RESERVED = frozenset({"zuul-manifest.json", "job-output.txt", "job-output.json", "result.json", "zuul-info"})
+RESERVED = frozenset({"zuul-manifest.json", "job-output.txt", "job-output.json", "result.json", "zuul-info"}) | {
+    "skip-list.json",
+    "tests.json",
+}
 
 
 class ArchiveError(RuntimeError):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
+import re
 import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -16,10 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SHOWN_FAILURES = 20
+SHOWN_STALE = 50
+UNENDED = "tempest did not come to its end"
+
+
+class TestsFailed(RuntimeError):
+    """Tests failed in a run that is whole; the message names them."""
 
 
 class TempestError(RuntimeError):
-    """The tests did not all pass, or it cannot be told; the message says which."""
+    """There is no whole run to judge the patch by; the message says why."""
 
 
 class TempestRun:
@@ -34,21 +42,30 @@ class TempestRun:
         self.programs, self.configuration = handed["programs"], handed["tempest_conf"]
         self.known_tests = handed.get("tests")
         self._reader = reader
-
-    def choose(self, regex: str, include: str | None, excludes: Mapping[str, str]) -> Selection:
-        """Decide which tests run and publish both lists; raises TempestError when none is left."""
+        self._stale: list[str] = []
         os.makedirs(os.path.join(self.folder, "etc"), exist_ok=True)
         os.makedirs(self.results, exist_ok=True)
+        self.tell(UNENDED)
+
+    def tell(self, problem: str) -> None:
+        """Publish what keeps the run from being one ("" for nothing), and which tests of the lists there are not."""
+        told = json.dumps({"problem": problem, "stale": self._stale}, indent=1)
+        self._publish("tempest-run.json", [told])
+
+    def choose(self, plan: Mapping[str, Any]) -> Selection:
+        """Decide which tests run and publish both lists; raises TempestError when none is left."""
         shutil.copyfile(self.configuration, os.path.join(self.folder, "etc", "tempest.conf"))
-        chosen = select(self._all_tests(), regex, include, excludes)
+        chosen = select(self._all_tests(), plan)
+        self._stale = chosen.stale
         self._publish("tests-run.txt", chosen.run)
-        self._publish("tests-skipped.txt", chosen.skipped)
+        self._publish("tests-skipped.txt", [f"{test}  # {reason}" for test, reason in chosen.skipped.items()])
+        self.tell(UNENDED)
         if not chosen.run:
             raise TempestError(f"no test is left to run ({len(chosen.skipped)} skipped by the exclude lists)")
         return chosen
 
     def run(self, tests: list[str], concurrency: int, test_timeout_seconds: int) -> dict[str, Any]:
-        """Run the chosen tests and return what became of them; raises TempestError when that is not success."""
+        """Run the chosen tests and return what became of them; raises TestsFailed or TempestError."""
         stestr.configure(self.folder, self.programs, common_package(tests))
         variables = self._environment() | {"OS_TEST_TIMEOUT": str(test_timeout_seconds)}
         console = os.path.join(self.results, "tempest-console.txt")
@@ -86,8 +103,8 @@ class TempestRun:
 
     def _summary(self, variables: dict[str, str]) -> dict[str, Any]:
         stream = os.path.join(self.results, "testrepository.subunit")
-        recorded = os.path.join(self.folder, ".stestr", "0")
-        if not os.path.exists(recorded) or not os.path.getsize(recorded):
+        recorded, is_whole = self._recorded()
+        if recorded is None:
             return {"empty": True}
         argv = [
             os.path.join(self.programs, "python"),
@@ -99,26 +116,39 @@ class TempestRun:
         done = subprocess.run(argv, input=self._reader, env=variables, capture_output=True, text=True, check=False)
         if done.returncode:
             raise TempestError(f"the result stream cannot be read:\n{done.stderr[-2000:]}")
-        return dict(json.loads(done.stdout.splitlines()[-1]))
+        return {**json.loads(done.stdout.splitlines()[-1]), "is_whole": is_whole}
 
-    def _publish(self, name: str, tests: list[str]) -> None:
-        with open(os.path.join(self.results, name), "w", encoding="utf-8") as stream:
-            stream.writelines(f"{test}\n" for test in tests)
+    def _recorded(self) -> tuple[str | None, bool]:
+        """Return what stestr has recorded, and whether it did so to the end: until then the file has another name."""
+        kept = os.path.join(self.folder, ".stestr")
+        whole = os.path.join(kept, "0")
+        for path in (whole, *sorted(glob.glob(os.path.join(glob.escape(kept), "tmp*")), key=os.path.getsize)[-1:]):
+            if os.path.exists(path) and os.path.getsize(path):
+                return path, path == whole
+        return None, False
+
+    def _publish(self, name: str, lines: list[str]) -> None:
+        path = os.path.join(self.results, name)
+        with open(path + ".new", "w", encoding="utf-8") as stream:
+            stream.writelines(f"{line}\n" for line in lines)
+        os.replace(path + ".new", path)
 
 
 def _judge(tests: list[str], summary: dict[str, Any], status: int, end: str) -> None:
+    """Raise what there is to say; whether the run is whole comes first, as failures in a cut one may have its cause."""
     if summary.get("empty"):
         raise TempestError(f"tempest recorded no result at all (exit status {status}); its last lines:\n{end}")
+    missing = unreported(tests, summary)
+    if missing or not summary["is_whole"]:
+        first = f", first {missing[0].partition('[')[0]}" if missing else ""
+        raise TempestError(f"the results are cut: {len(missing)} of {len(tests)} tests did not end{first}")
     if summary["failed"]:
         shown = summary["failed"][:SHOWN_FAILURES]
         more = len(summary["failed"]) - len(shown)
         listed = "\n".join(shown) + (f"\n... and {more} more" if more else "")
-        raise TempestError(f"{len(summary['failed'])} of {len(tests)} tests failed:\n{listed}")
-    missing = unreported(tests, summary)
-    if missing:
-        raise TempestError(f"the results are cut: {len(missing)} tests did not end, first {missing[0]}")
-    if not summary["passed"] and not summary["skipped"]:
-        raise TempestError("not one test ran")
+        raise TestsFailed(f"{len(summary['failed'])} of {len(tests)} tests failed:\n{listed}")
+    if not summary["passed"]:
+        raise TempestError("not one test passed: all were skipped")
     if status:
         raise TempestError(f"no test failed, but tempest ended with exit status {status}; its last lines:\n{end}")
 
@@ -126,7 +156,13 @@ def _judge(tests: list[str], summary: dict[str, Any], status: int, end: str) -> 
 def unreported(tests: list[str], summary: dict[str, Any]) -> list[str]:
     """Return the tests that the stream does not tell the end of.
 
-    A class whose set-up failed or skipped reports that once and none of its tests.
+    A class whose set-up failed or skipped reports that once and none of its tests; so does a module.
     """
-    ended, classes = set(summary["ended"]), set(summary["set_up"])
-    return [test for test in tests if test not in ended and test.partition("[")[0].rpartition(".")[0] not in classes]
+    ended, told = set(summary["ended"]), set(summary["set_up"])
+    return [test for test in tests if test not in ended and told.isdisjoint(_places(test))]
+
+
+def _places(test: str) -> tuple[str, str]:
+    """Return the class of a test and its module."""
+    class_name = re.split(r"[\[(]", test, maxsplit=1)[0].rpartition(".")[0]
+    return class_name, class_name.rpartition(".")[0]

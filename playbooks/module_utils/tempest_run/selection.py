@@ -1,44 +1,50 @@
-"""Which tests run, by the rules that stestr applies to its include and exclude lists."""
+"""Which tests run: what the executor has made of the job's lists, matched with the tests that tempest has."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-
-class SelectionError(ValueError):
-    """A line of a list or the regular expression is of no use; the message says which."""
+# An ID is that of a test only as a whole tag: `module.Class.test[tag,id-UUID,tag]`.
+TAG = re.compile(r"(?<=[\[,])id-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?=[,\]])")
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Full test ids in the order of tempest's own list."""
+    """Full test ids in the order of tempest's own list; `skipped` says why, `stale` are tests that there are not."""
 
     run: list[str]
-    skipped: list[str]
+    skipped: dict[str, str]
+    stale: list[str]
 
 
-def select(tests: Iterable[str], regex: str, include: str | None, excludes: Mapping[str, str]) -> Selection:
-    """Choose from all `tests`: what the regex and the include list find, less what an exclude list finds.
+def select(tests: Iterable[str], plan: Mapping[str, Any]) -> Selection:
+    """Choose from all `tests` by the content of `skip-list.json`.
 
-    `include` and the values of `excludes` (list name -> text) are stestr lists. An include list without a
-    single expression chooses nothing, where stestr would choose everything.
+    What the regex finds and the include list names, less what an exclude list names. An include list without a
+    single ID chooses nothing, where stestr would choose everything.
     """
-    wanted = [_compiled(regex, "tempest_test_regex")] if regex else []
-    included = _expressions(include, "tempest_include_list") if include is not None else None
-    excluded = [one for name, text in excludes.items() for one in _expressions(text, name)]
-    run, skipped = [], []
+    wanted = re.compile(plan["test_regex"])
+    included = None if plan["included"] is None else frozenset(plan["included"])
+    reasons = dict(reversed(list(_reasons(plan))))  # of two lists, the first one's reason is told
+    run: list[str] = []
+    skipped: dict[str, str] = {}
+    there: set[str] = set()
     for test in tests:
-        if wanted and not wanted[0].search(test):
+        identities = TAG.findall(test)
+        there.update(identities)
+        if not wanted.search(test) or not (included is None or included.intersection(identities)):
             continue
-        if included is not None and not any(one.search(test) for one in included):
-            continue
-        (skipped if any(one.search(test) for one in excluded) else run).append(test)
-    return Selection(run, skipped)
+        reason = next((reasons[one] for one in identities if one in reasons), None)
+        if reason is None:
+            run.append(test)
+        else:
+            skipped[test] = reason
+    return Selection(run, skipped, [told for identity, told in _named(plan) if identity not in there])
 
 
 def common_package(tests: Iterable[str]) -> str:
@@ -56,13 +62,17 @@ def common_package(tests: Iterable[str]) -> str:
     return ".".join(shared)
 
 
-def _expressions(text: str, name: str) -> list[re.Pattern[str]]:
-    lines = ((number, line.partition("#")[0].strip()) for number, line in enumerate(text.splitlines(), 1))
-    return [_compiled(line, f"{name}:{number}") for number, line in lines if line]
+def _reasons(plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for part in plan["exclude_lists"]:
+        for block in part["blocks"]:
+            if not block["lifted_by"]:
+                reason = f"{block['head']['reason']} ({part['path']}:{block['line']})"
+                yield from ((test["id"], reason) for test in block["tests"])
 
 
-def _compiled(expression: str, where: str) -> re.Pattern[str]:
-    try:
-        return re.compile(expression)
-    except re.error as error:
-        raise SelectionError(f"{where}: not a regular expression: {expression}: {error}") from error
+def _named(plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    parts = [*plan["exclude_lists"], *([plan["include_list"]] if plan["include_list"] else [])]
+    for part in parts:
+        for block in part["blocks"]:
+            for test in block["tests"]:
+                yield test["id"], f"{part['path']}:{test['line']}: {test['id']}  # {', '.join(test['names'])}"

@@ -6,7 +6,9 @@ import os
 import pytest
 
 from ci.ansible import attempt_files, build_process, process
-from ci.model.build import RESULT_FILE, BuildOutcome, Fault, Result
+from ci.ansible.phases import Verdict
+from ci.model import build as model
+from ci.model.build import RESULT_FILE, BuildOutcome, FailedTest, Fault, Result, ResultCounts
 from ci.model.codec import from_json, to_json
 
 
@@ -42,3 +44,33 @@ def test_of_nodes_that_were_to_be_kept_it_is_not_said_that_they_are_clean(tmp_pa
     assert end(tmp_path, monkeypatch, outcome) == build_process.NO_ROOM
     assert not (tmp_path / RESULT_FILE).exists()
     assert not attempt_files.is_cleaned_up(tmp_path)
+
+
+FAILED = model.TestReport((FailedTest("a.B.test"),), ResultCounts(1, 1, 0))
+CUT = model.TestReport((FailedTest("a.B.test"),), ResultCounts(1, 1, 0), problem="the test results are cut short")
+UNBEGUN = model.TestReport(unbegun="tempest did not begin")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "report", "expected"),
+    [
+        (Verdict(Result.SUCCESS), model.TestReport(), (Result.SUCCESS, "")),
+        (Verdict(Result.SUCCESS), FAILED, (Result.FAILURE, "tests failed although the run playbooks succeeded")),
+        (Verdict(Result.SUCCESS), CUT, (Result.ERROR, "the test results are cut short")),
+        (Verdict(Result.SUCCESS), UNBEGUN, (Result.ERROR, "tempest did not begin")),
+        (Verdict(Result.FAILURE, "tempest failed"), FAILED, (Result.FAILURE, "tempest failed")),
+        # What cut the results may have failed the tests before: nobody is judged by them.
+        (Verdict(Result.FAILURE, "tempest failed"), CUT, (Result.ERROR, "the test results are cut short")),
+        # Nova did not start: that is the patch.
+        (Verdict(Result.FAILURE, "deployment failed"), UNBEGUN, (Result.FAILURE, "deployment failed")),
+        (Verdict(Result.TIMED_OUT, "too long"), CUT, (Result.TIMED_OUT, "too long")),
+        (Verdict(Result.POST_FAILURE, "no logs"), CUT, (Result.POST_FAILURE, "no logs")),
+        (Verdict(Result.CANCELED, is_canceled=True), CUT, (Result.CANCELED, "")),
+        (Verdict(Result.ERROR, "broken playbook"), CUT, (Result.ERROR, "broken playbook")),
+        (Verdict(None, "gone", fault=Fault.UNREACHABLE), CUT, (None, "gone")),
+    ],
+)
+def test_a_result_takes_both_the_playbooks_and_the_tests(verdict, report, expected):
+    outcome = build_process.conclude(verdict, report, 1.0)
+    assert (outcome.result, outcome.error) == expected
+    assert outcome.failed_tests == report.failed_tests

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from ci.model.build import INFRASTRUCTURE_RESULTS, Build, BuildState, FailedTest, Result
+from ci.model.build import INFRASTRUCTURE_RESULTS, Build, BuildState, FailedTest, Result, ResultCounts
 from ci.model.job import FrozenJob
 from ci.model.views import FailureElsewhere
 from ci.web.blame import blame
@@ -33,6 +33,16 @@ def test_a_mixture_asks_for_a_closer_look():
 @pytest.mark.parametrize("result", sorted(INFRASTRUCTURE_RESULTS))
 def test_a_fault_of_the_ci_is_never_the_patch(result):
     assert "not the patch" in blame(dataclasses.replace(FAILED, result=result), [])
+
+
+def test_tests_that_failed_in_a_run_that_is_not_whole_are_not_held_against_the_patch():
+    error = dataclasses.replace(FAILED, result=Result.ERROR, counts=ResultCounts(1, 2, 0))
+    assert blame(error, []) == (
+        "The results are not those of the tests that were to run, or not whole: that is the CI, not the patch. "
+        "The failed tests below say nothing about the patch: what broke the run may have broken them."
+    )
+    lost = dataclasses.replace(error, result=Result.NODE_FAILURE, failed_tests=())
+    assert blame(lost, []) == "The CI or its hardware failed, not the patch."
 
 
 @pytest.mark.parametrize("result", list(Result))

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from ci.errors import Unavailable
-from ci.model.build import FailedTest, Result
+from ci.model.build import FailedTest, Result, ResultCounts
 from ci.model.change import Branch
 from ci.web.app import create_app
 from tests.unit.web.asking import Asker
@@ -85,6 +85,23 @@ def test_a_build_is_found_by_the_beginning_of_its_id(ask, ids):
 
 def test_a_lost_node_is_not_charged_to_the_patch(ask, ids):
     assert "not the patch" in ask(f"/build/{ids['lost']}").text
+
+
+def test_results_that_are_not_those_that_were_meant_are_said_first_and_blamed_on_the_ci(ask, rows):
+    buildset = rows.buildset(change(9), "c1")
+    build, error = buildset.builds[0], "test a.B.test_pause is on the skip list and ran (and 2 more)"
+    rows.end(build, Result.ERROR, error=error, tests=(FailedTest(TEST),), counts=ResultCounts(200, 1, 30))
+    folder = rows.log_folder(build, buildset.change)
+    for name in ("tests-run.txt", "tests-skipped.txt", "skip-list.json"):
+        (folder / name).write_text("x")
+    answer = ask(f"/build/{build.id}").text
+    head, _, rest = answer.partition("<h2>")
+    assert f"ERROR: {error}" in head
+    assert "that is the CI, not the patch" in head
+    assert "say nothing about the patch" in head
+    assert TEST in rest
+    for name in ("tests-run.txt", "tests-skipped.txt", "skip-list.json"):
+        assert any(link.endswith(f"/{name}") for link in Page(head).links)
 
 
 def test_links_to_logs_appear_only_for_what_is_there(ask, rows, ids):

@@ -12,13 +12,38 @@ from subunit.v2 import StreamResultToBytes
 from testtools import ExtendedToStreamDecorator, StreamToDict
 
 FAILED = {"fail", "uxsuccess"}
-SET_UP = re.compile(r"(?:setUpClass|tearDownClass) \((.+)\)$")
+PLACE = re.compile(r"(setUp|tearDown)(?:Class|Module) \((.+)\)$")
+
+
+# What a test logs may be a hundred times as long as what it says; the stream must travel whole.
+LOGS_BYTES = 32 << 20
+TRACEBACK_BYTES = 32 << 10
+
+
+class _Converter(ExtendedToStreamDecorator):
+    """Gives no end to a test whose worker died, which stestr records as a failure without any details."""
+
+    room = LOGS_BYTES
+
+    def addFailure(self, test, err=None, details=None):  # noqa: ANN001, ANN202, N802  # testtools' names
+        if err or details:
+            super().addFailure(test, err, details=details)
+
+    addError = addFailure  # noqa: N815
+
+    def status(self, *arguments: Any, file_name: Any = None, file_bytes: Any = None, **others: Any) -> None:
+        """Hand on an event; the end of a traceback says most, and logs are kept while there is room."""
+        if file_bytes is not None:
+            limit = TRACEBACK_BYTES if file_name.startswith("traceback") else self.room
+            file_bytes = file_bytes[-limit:] if limit else b""
+            self.room -= 0 if file_name.startswith("traceback") else len(file_bytes)
+        super().status(*arguments, file_name=file_name, file_bytes=file_bytes, **others)
 
 
 def convert(recorded: str, path: str) -> None:
     """Write stestr's record, which is of subunit's first version, as the version that tools exchange."""
     with open(recorded, "rb") as source, open(path, "wb") as target:
-        result = ExtendedToStreamDecorator(StreamResultToBytes(target))
+        result = _Converter(StreamResultToBytes(target))
         result.startTestRun()
         ProtocolTestCase(source).run(result)
         result.stopTestRun()
@@ -30,7 +55,7 @@ def read(path: str) -> dict[str, Any]:
 
     def note(test: dict[str, Any]) -> None:
         name, status = test["id"], test["status"]
-        found = SET_UP.match(name)
+        found = PLACE.match(name)
         if status in FAILED:
             told["failed"].append(name)
         elif status == "skip":
@@ -38,7 +63,8 @@ def read(path: str) -> dict[str, Any]:
         elif status in ("success", "xfail") and not found:
             told["passed"] += 1
         if found:
-            told["set_up"].append(found[1])
+            if found[1] == "setUp" and status in {"skip", *FAILED}:
+                told["set_up"].append(found[2])
         elif status in {"success", "skip", "xfail", *FAILED}:
             told["ended"].append(name)
 
