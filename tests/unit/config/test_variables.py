@@ -10,6 +10,8 @@ import pytest
 
 SCHEMA, JOBS, PROJECTS = "jobs/variables.schema.json", "jobs/zuul.d/jobs.yaml", "jobs/zuul.d/projects.yaml"
 RULES = {
+    "if": {"properties": {"kind": {"const": "fancy"}}, "required": ["kind"]},
+    "then": {"required": ["size"], "properties": {"name": {"const": "pearl", "errorMessage": "fancy ones are pearls (say so)"}}},
     "type": "object",
     "additionalProperties": False,
     "properties": {
@@ -24,8 +26,6 @@ RULES = {
         "never": {"not": {}},
         "free": True,
     },
-    "if": {"properties": {"kind": {"const": "fancy"}}, "required": ["kind"]},
-    "then": {"required": ["size"], "properties": {"name": {"const": "pearl", "errorMessage": "fancy ones are pearls (say so)"}}},
 }  # fmt: skip
 
 
@@ -157,6 +157,14 @@ def test_a_broken_schema_is_one_clear_line(site, text, expected):
     site.write(SCHEMA, text)
     (error,) = site.errors()
     assert error.startswith(SCHEMA + expected)
+
+
+def test_nothing_is_asked_of_the_net(site, monkeypatch):
+    asked = []
+    monkeypatch.setattr("urllib.request.urlopen", asked.append)
+    site.write(SCHEMA, '{"$ref": "https://example.org/schema"}')
+    assert len(site.errors()) == 1
+    assert asked == []
 
 
 def test_a_site_without_a_schema_has_whatever_variables_it_likes(site):
