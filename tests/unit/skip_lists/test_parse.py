@@ -173,6 +173,7 @@ HARMLESS = [
     (f"{ID}  # a.b, a.b", "2:1 repeated-name"),
     (f"{ID}  # a.b[smoke]", "2:1 tags"),
     (f"{ID}  # a.b\r", "2:44 carriage-return"),
+    (f"{ID}  # a.b\r\r", "2:44 carriage-return"),
     (f"# {OTHER}  # a.b\n{ID}  # a.b", "2:1 commented-out"),
     (f"#id-{OTHER}\n{ID}  # a.b", "2:1 commented-out"),
     (f"# note: x\n{ID}  # a.b", "2:3 unknown-key"),
