@@ -64,6 +64,7 @@ def test_an_empty_list_is_a_list():
     assert errors("") == []
     assert errors("# nothing is left out\n") == []
     assert parsed("# a\n\n \t\n").expressions == 0
+    assert parsed("\ufeff# a\n").expressions == 1
 
 
 # What stestr reads as something else than the ID of that line; what it does so is in the comment.
@@ -102,6 +103,7 @@ MISREAD = [
     (ID[:-1] + "\uff11  # a", "2:36 not-ascii"),
     (ID + "\0  # a", "2:37 control-character"),
     (ID + "\x1b[0m  # a", "2:37 control-character"),
+    (ID + "\x7f  # a", "2:37 control-character"),
     # leaves out everything, or nearly
     (".", "2:1 matches-everything"),
     (".*", "2:1 matches-everything"),
