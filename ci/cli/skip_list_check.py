@@ -63,7 +63,8 @@ def check(
     list_check = ListCheck(datetime.now(UTC).date(), known)
     reviewed = Review(invocation.site, site, list_check, known, repairs).run(chosen)
     told = _Told(reviewed, list(listing_warnings(source, known)) if known else [])
-    together = list_check.counts("", [one.checked for one in reviewed])
+    # an include list among all those of a site says nothing of the others
+    together = list_check.counts("", [one.checked for one in reviewed if files or not one.checked.is_include])
     jobs = () if files else tuple(_jobs(list_check, site, [one.checked for one in reviewed]))
     if as_json:
         click.echo(json.dumps(_as_json(told, together, jobs)))
@@ -180,9 +181,11 @@ def _print(told: _Told, counts: Iterable[Counts]) -> None:
         click.echo(str(finding))
     for finding in told.warnings:
         click.echo(f"warning: {finding}")
+    mended = "once the errors are mended, " if told.errors else ""
     for one in counts:
         name = one.job or "together"
-        click.echo(f"{name}: {one.run} of {one.tests} tests run, {one.skip} are left out ({', '.join(one.lists)})")
+        lists = ", ".join(one.lists)
+        click.echo(f"{name}: {mended}{one.run} of {one.tests} tests run, {one.skip} are left out ({lists})")
     entries = sum(len(one.checked.skip_list.ids) for one in told.lists)
     what = f"{_plural(len(told.lists), 'list')}, {_plural(entries, 'entry')}, {_plural(len(told.warnings), 'warning')}"
     click.echo(f"{_plural(len(told.errors), 'error')} in {what}" if told.errors else f"OK: {what}")

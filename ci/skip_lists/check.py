@@ -61,7 +61,8 @@ class ListCheck:
         """Read a list and look at each of its lines."""
         skip_list = parse_skip_list(path, content)
         checked = CheckedList(skip_list, is_include, list(skip_list.findings), list(skip_list.warnings))
-        if is_include and not skip_list.expressions and not skip_list.findings:
+        is_text = not any(finding.code == "not-utf-8" for finding in skip_list.findings)
+        if is_include and is_text and not skip_list.expressions:
             message = "an include list without an ID selects every test"
             checked.errors.append(Finding(path, 1, 1, message, "name some tests", "empty-include-list"))
         checked.warnings.extend(self._expired(skip_list))

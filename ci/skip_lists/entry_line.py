@@ -11,7 +11,7 @@ from ci.skip_lists.names import NAMES, UUID, split_names
 
 FORM = "write: the ID, two spaces, # and the test's full name"
 _ANY_UUID = UUID.replace("a-f", "a-fA-F")
-_ENTRY = re.compile(rf"[ \t]*+(id-)?+({_ANY_UUID})(?![\w-])[ \t]*+(?:(#)[ \t]*+(.*))?+")
+_ENTRY = re.compile(rf"[ \t]*+(id-)?+({_ANY_UUID})[ \t]*+(?:(#)[ \t]*+(.*))?+")
 _UUID = re.compile(rf"(?<![0-9a-fA-F]){_ANY_UUID}(?![0-9a-fA-F])")
 _COMMENTED_OUT = re.compile(rf"#[#\s]*+(?:id-)?+{_ANY_UUID}(?![\w-])")
 _CUT = re.compile(r"(?:id-)?[0-9a-fA-F-]{4,80}")

@@ -54,6 +54,7 @@ class _Parser:
             message = "a byte order mark makes tempest skip nothing by this line"
             self._error(number, 1, "byte-order-mark", message, "save the file without it")
             text = text.lstrip(BYTE_ORDER_MARK)
+            self._expressions += not text.partition("#")[0].strip()  # the mark alone is one for stestr
         strange = strange_character(text)
         if strange:
             column, code, message, hint = strange

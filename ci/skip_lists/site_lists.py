@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ci.config.layout import Layout
 
 FOLDER = "skip_lists"
+INCLUDE_FOLDER = f"{FOLDER}/include"
 EXCLUDE_LISTS = "tempest_exclude_lists"
 INCLUDE_LIST = "tempest_include_list"
 
@@ -35,14 +36,16 @@ class SiteLists:
 
     @property
     def includes(self) -> frozenset[str]:
-        return frozenset(one.include for one in self.compositions if one.include)
+        """The lists that say what runs: those that a job names so, and those in the folder for them."""
+        named = {one.include for one in self.compositions if one.include}
+        return frozenset(named | {name for name in self.names if name.startswith(f"{INCLUDE_FOLDER}/")})
 
 
 def site_lists(folder: Path, layout: Layout | None) -> SiteLists:
     """Return the lists of a site; without a layout those in its folder of lists."""
     compositions = tuple(dict.fromkeys(_compositions(layout))) if layout else ()
     named = {name for one in compositions for name in (*one.excludes, one.include) if name}
-    found = {str(path.relative_to(folder)) for path in (folder / FOLDER).glob("*.txt")}
+    found = {str(path.relative_to(folder)) for path in (folder / FOLDER).rglob("*.txt")}
     return SiteLists(tuple(sorted(named | found)), compositions)
 
 

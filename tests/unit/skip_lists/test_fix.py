@@ -28,6 +28,7 @@ def fixed(text, listing=None):
         (f"{ONE}  # a.b[smoke,id-{ONE}]", f"{ONE}  # a.b"),
         (ONE.upper(), ONE),
         (f"{ONE}  # a.b\r", f"{ONE}  # a.b"),
+        (f"{ONE}  # a.b\r\r", f"{ONE}  # a.b"),
     ],
 )
 def test_the_form_of_a_line(line, expected):
@@ -77,6 +78,14 @@ def test_a_double_in_a_block_goes_and_leaves_its_names():
     told = fixed(text)
     assert told.content.decode() == f"# reason: r\n{ONE}  # a.c, b.c\n{SHARED}  # {BOTH}\n# reason: s\n{ONE}  # d.e\n"
     assert [(change.line, change.code) for change in told.changes] == [(2, "entry"), (4, "duplicate")]
+
+
+@pytest.mark.parametrize(
+    "lines", [(f"{ONE}  # see the bug!", f"{ONE}  # a.b"), (f"{ONE}  # a.b", f"{ONE}  # not yet!")]
+)
+def test_a_double_with_words_of_a_person_stays(lines):
+    text = "# reason: r\n" + "".join(f"{line}\n" for line in lines)
+    assert fixed(text).content.decode() == text
 
 
 def test_line_ends_and_byte_order_marks():

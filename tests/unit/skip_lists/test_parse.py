@@ -64,6 +64,7 @@ def test_an_empty_list_is_a_list():
     assert errors("") == []
     assert errors("# nothing is left out\n") == []
     assert parsed("# a\n\n \t\n").expressions == 0
+    assert parsed("\ufeff# a\n").expressions == 1
 
 
 # What stestr reads as something else than the ID of that line; what it does so is in the comment.
@@ -102,6 +103,7 @@ MISREAD = [
     (ID[:-1] + "\uff11  # a", "2:36 not-ascii"),
     (ID + "\0  # a", "2:37 control-character"),
     (ID + "\x1b[0m  # a", "2:37 control-character"),
+    (ID + "\x7f  # a", "2:37 control-character"),
     # leaves out everything, or nearly
     (".", "2:1 matches-everything"),
     (".*", "2:1 matches-everything"),
@@ -171,6 +173,7 @@ HARMLESS = [
     (f"{ID}  # a.b, a.b", "2:1 repeated-name"),
     (f"{ID}  # a.b[smoke]", "2:1 tags"),
     (f"{ID}  # a.b\r", "2:44 carriage-return"),
+    (f"{ID}  # a.b\r\r", "2:44 carriage-return"),
     (f"# {OTHER}  # a.b\n{ID}  # a.b", "2:1 commented-out"),
     (f"#id-{OTHER}\n{ID}  # a.b", "2:1 commented-out"),
     (f"# note: x\n{ID}  # a.b", "2:3 unknown-key"),
