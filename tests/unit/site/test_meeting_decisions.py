@@ -53,7 +53,7 @@ def test_both_jobs_go_into_one_vote(layout):
 
 def test_both_jobs_are_children_of_one_abstract_parent(layout):
     assert all(variant.section.abstract for variant in layout.jobs["nova-tempest"])
-    for name in layout.jobs.keys() - {"base", "nova-tempest"}:
+    for name in {name for name in layout.jobs if name.startswith("nova-")} - {"nova-tempest"}:
         parents = {name}
         while parents.isdisjoint({"nova-tempest", "base"}):
             parents = {job.section.parent for parent in parents for job in layout.jobs[parent] if job.section.parent}
