@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ci.config.references import FILE_VARIABLES
-from ci.config.yaml_marks import MAX_BYTES
 from ci.errors import Finding, SiteError
-from ci.skip_lists.parse import parse_skip_list
+from ci.skip_lists.check import CheckedList, ListCheck
+from ci.skip_lists.review import Review, files_of_site
+from ci.skip_lists.site_lists import site_lists
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
     from ci.cli.root import Invocation
     from ci.config.site import Site
-
-SKIP_LISTS = "skip_lists"
 
 
 @click.command()
@@ -37,15 +33,10 @@ def check(invocation: Invocation, as_json: bool) -> int:
         site = invocation.load_site()
     except SiteError as error:
         findings += error.findings
-    lists = sorted({*_all_lists(invocation.site), *(_named_lists(site) if site else ())})
-    for name in lists:
-        # a list that is named and not there has been reported with the job that names it
-        findings += _list_findings(invocation.site, name)
-    for name in _include_lists(site) if site else ():
-        if not parse_skip_list(name, (invocation.site / name).read_bytes()).ids:
-            findings.append(Finding(name, 1, 1, "an include list without an ID selects every test", "name some tests"))
+    lists = _lists(invocation, site)
+    findings += [finding for one in lists for finding in one.errors]
     findings = sorted(set(findings))
-    warnings = sorted(site.warnings) if site else []
+    warnings = sorted([*(site.warnings if site else ()), *(warning for one in lists for warning in one.warnings)])
     if as_json:
         click.echo(json.dumps(_as_json(findings, warnings, site, len(lists))))
     else:
@@ -53,32 +44,11 @@ def check(invocation: Invocation, as_json: bool) -> int:
     return 1 if findings else 0
 
 
-def _list_findings(site: Path, name: str) -> Sequence[Finding]:
-    path = site / name
-    try:
-        if not path.is_file() or path.stat().st_size > MAX_BYTES:
-            return [Finding(name, 0, 0, f"is not a file of at most {MAX_BYTES} bytes", "remove or replace it")]
-        return parse_skip_list(name, path.read_bytes()).findings
-    except (OSError, RuntimeError) as error:
-        return [Finding(name, 0, 0, f"cannot be read: {getattr(error, 'strerror', None) or error}", "replace it")]
-
-
-def _include_lists(site: Site) -> set[str]:
-    values = [job.section.vars.get("tempest_include_list") for jobs in site.layout.jobs.values() for job in jobs]
-    return {value for value in values if isinstance(value, str)}
-
-
-def _all_lists(folder: Path) -> Iterator[str]:
-    for path in (folder / SKIP_LISTS).glob("*.txt"):
-        yield str(path.relative_to(folder))
-
-
-def _named_lists(site: Site) -> Iterator[str]:
-    for variants in site.layout.jobs.values():
-        for job in variants:
-            for variable in FILE_VARIABLES:
-                value = job.section.vars.get(variable)
-                yield from value if isinstance(value, list) else [value] if value else []
+def _lists(invocation: Invocation, site: Site | None) -> list[CheckedList]:
+    named = site_lists(invocation.site, site.layout if site else None)
+    review = Review(invocation.site, named, ListCheck(datetime.now(UTC).date()))
+    # a list that is named and not there has been reported with the job that names it
+    return [one.checked for one in review.run(files_of_site(invocation.site, named))]
 
 
 def _counts(site: Site, lists: int) -> dict[str, int]:

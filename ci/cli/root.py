@@ -53,6 +53,7 @@ VERBS: dict[str, Verb] = {
     "nodes": Verb("ci.cli.nodes:nodes", "List, drain and enable the machines that builds run on."),
     "run": Verb("ci.cli.run:run", "Run one job for a change here and now, without a vote."),
     "serve": Verb("ci.cli.serve:serve", "Listen, run jobs, vote: the service."),
+    "skip-list": Verb("ci.cli.skip_list:skip_list", "Check, repair, convert, explain and compare skip lists."),
     "status": Verb("ci.cli.status:status", "Show connections, queue, builds and nodes."),
 }
 

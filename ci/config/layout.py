@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -165,6 +166,24 @@ class Layout:
     def _alone(self, name: str, branch: str) -> Draft | None:
         definitions = collect(self.jobs, name, branch, self.tenant.default_parent)
         return draft(name, definitions, self.nodesets, self.tenant) if definitions else None
+
+    def definitions(self) -> Iterator[JobDefinition]:
+        """Yield every definition of a job, also those that stand within projects and templates."""
+        for variants in self.jobs.values():
+            yield from variants
+        for sections in (*self._projects.values(), *self._templates.values()):
+            for lines in (lines for section in sections for lines in section.pipelines.values()):
+                yield from lines
+
+    def frozen_jobs(self) -> Iterator[FrozenJob]:
+        """Yield each job as it would run, for all projects, pipelines and branches that the site names."""
+        for project in self.tenant.projects:
+            for pipeline, branch in itertools.product(self.pipelines, _named_branches(self.jobs, self._projects)):
+                wanted = self._project_pipeline(project, pipeline, branch) or _ProjectPipeline()
+                for name in wanted.jobs:
+                    frozen = self._freeze(name, wanted, branch)
+                    if not isinstance(frozen, str):
+                        yield frozen.job
 
     def _trial(self, wanted: _ProjectPipeline, branch: str) -> Iterator[tuple[str, JobDefinition]]:
         for name, lines in wanted.jobs.items():

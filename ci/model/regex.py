@@ -9,7 +9,7 @@ from typing import Any
 import re2
 
 
-@functools.cache
+@functools.lru_cache(maxsize=1000)
 def _compiled(pattern: str) -> Any:
     options = re2.Options()
     options.log_errors = False

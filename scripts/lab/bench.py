@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from . import bench_burst, bench_history, bench_latency, bench_replay, bench_simulated
+from . import bench_burst, bench_history, bench_latency, bench_replay, bench_simulated, bench_skip_list
 from .bench_stage import BenchError
 from .gerrit import GerritError
 from .service import ServiceError
@@ -70,6 +70,9 @@ def _parser() -> argparse.ArgumentParser:
         "--builds", type=int, default=1_000_000, metavar="N", help="old builds, 0 for no such run (1000000)"
     )
     replay.add_argument("--events", type=_events, default=100_000, metavar="N", help="events (100000)")
+    skip_list = kinds.add_parser("skip-list", help="a long skip list against all tests, beside stestr's reading of it")
+    skip_list.set_defaults(run=lambda options: bench_skip_list.run(options.tests, say), show=bench_skip_list.show)
+    skip_list.add_argument("--tests", type=Path, metavar="FILE", help="output of `stestr list` (made-up tests)")
     for kind in kinds.choices.values():
         kind.add_argument("--json", type=_writable, metavar="FILE", help="also write all figures into this file")
     return parser

@@ -1,5 +1,6 @@
-"""The shipped lists against the tempest that the nodes run: read by stestr as by us."""
+"""The shipped lists against the tempest that the nodes run: no stale ID, no wrong name, read by stestr as by us."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from lab.tempest import tempest_environment
 
+from ci.cli import root
 from ci.config.site import load_site
 from ci.model.change import Change
 from ci.skip_lists.parse import parse_skip_list
@@ -53,6 +55,16 @@ def ids(names):
 
 def is_one_of(test, identities):
     return any(tag.removeprefix("id-") in identities for tag in test.partition("[")[2].rstrip("]").split(","))
+
+
+def test_the_lists_have_no_stale_id_and_no_wrong_name(tempest, tests, capsys):
+    assert root.run(["skip-list", "check", "--json", "--site", str(ROOT), "--tempest", str(tempest)]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [one["path"] for one in told["files"] if one["errors"] or one["warnings"]] == []
+    assert {one["path"] for one in told["files"]} == {
+        str(path.relative_to(ROOT)) for path in ROOT.glob("skip_lists/**/*.txt")
+    }
+    assert told["tests"] == len(tests) > 1500
 
 
 @pytest.mark.parametrize(

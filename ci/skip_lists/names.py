@@ -1,0 +1,22 @@
+"""The shape of test names and IDs, in skip lists and in listings."""
+
+from __future__ import annotations
+
+import re
+
+UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+# Scenarios stand in parentheses behind the tags. No part can begin with the end of another: matching takes linear time.
+_NAME = r"[A-Za-z_][\w.-]*+(?:\[[^\[\]\s]*+\])?+(?:\([^()]*+\))?+"
+NAMES = re.compile(rf"(?a:{_NAME}(?:(?:\s*+,\s*+|\s++){_NAME})*+)")
+_ONE = re.compile(rf"(?a:{_NAME})")
+_TAGS = re.compile(r"\[[^\[\]\s]*+\]")
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """Return the names in a text that NAMES matches, without their tags, in its order."""
+    return tuple(without_tags(name) for name in _ONE.findall(text))
+
+
+def without_tags(test: str) -> str:
+    """Return a test's full name without its tags: `a.T.test_x[smoke](ipv6)` is `a.T.test_x(ipv6)`."""
+    return _TAGS.sub("", test, count=1) if "[" in test else test
