@@ -99,6 +99,12 @@ def test_a_nested_variable_is_named_where_that_part_of_it_is_written(with_rules)
     assert with_rules.errors() == [f"{JOBS}:10:15: `nested.deep` must be true or false, not 3"]
 
 
+def test_what_is_missing_is_told_once_for_a_job_and_its_variants(with_rules):
+    variant = "- job: {name: x, branches: stable/pike, vars: {free: 1}}\n"
+    with_rules.add(JOBS, job("kind: fancy") + variant + "- job: {name: x, vars: {free: 2}}\n")
+    assert with_rules.errors() == [f"{JOBS}:6:5: `size` is missing (add it)"]
+
+
 def test_variables_of_a_project_and_of_its_pipeline(with_rules):
     text = "- project:\n    name: nova\n    vars: {size: big}\n    check:\n      jobs:\n        - base:\n            vars: {name: 7}\n"
     with_rules.write(PROJECTS, text)
