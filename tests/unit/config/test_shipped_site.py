@@ -51,3 +51,11 @@ def test_files_that_do_not_matter(layout, name):
 )
 def test_files_that_matter(layout, name):
     assert len(select(layout, (name,), "stable/pike")) == 2
+
+
+def test_lpars_of_a_run_are_removed_before_and_after_it(layout):
+    change = Change("opendev", "openstack/nova", "master", 1, 1, "", "", files=("nova/virt/driver.py",))
+    for job in layout.select_jobs("check", change).jobs:
+        assert "playbooks/lpar_cleanup.yaml" in job.pre_run
+        # while the workspace is still there
+        assert job.cleanup_run == ("playbooks/lpar_cleanup.yaml", "playbooks/base_cleanup.yaml")

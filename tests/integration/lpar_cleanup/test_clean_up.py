@@ -21,17 +21,6 @@ STRAY = "boot_pvm5_tempest.com_2d9a59b7"
 CHANGES = r"^(PUT .*/do/|POST|DELETE) ?(?!.*/web/Logon)"
 
 
-@pytest.fixture
-def guests():
-    return Guests()
-
-
-@pytest.fixture
-def rest(guests, tmp_path):
-    with guests.served(tmp_path) as server:
-        yield server
-
-
 def name(guests, lpar):
     return text(guests.system.element("LogicalPartition", lpar), "PartitionName")
 

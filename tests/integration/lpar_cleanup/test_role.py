@@ -11,23 +11,11 @@ import pytest
 from lab.sshd_node import SshdNode
 
 from ci.model.build import Result
-from tests.fakes.powervm_guests import Guests
-from tests.integration.test_ansible import Lab
+from tests.integration.test_ansible import Lab, command
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 LPARCFG = "lparcfg 1.9\nserial_number=IBM,02{serial}\nsystem_type=IBM,8286-42A\npartition_id={node}\nR4=0x32\n"
 INVENTORY = "node ansible_connection=local ansible_python_interpreter=/usr/bin/python3\n"
-
-
-@pytest.fixture
-def guests():
-    return Guests()
-
-
-@pytest.fixture
-def rest(guests, tmp_path):
-    with guests.served(tmp_path) as server:
-        yield server
 
 
 @pytest.fixture
@@ -185,17 +173,19 @@ def test_the_sweep_fails_only_where_people_must_look(play, guests, variables, po
         assert guests.system.state() == before
 
 
-def test_a_build_that_times_out_is_cleaned_up_after(guests, rest, variables, tmp_path):
+def test_a_build_that_times_out_is_cleaned_up_after(guests, variables, tmp_path):
     guests.add(51)
     before = guests.system.state()
     guests.add(5)
-    rest.hold("PUT .*/Logon")
     del variables["zuul"]
     with SshdNode(tmp_path / "sshd", addresses=("127.0.0.2",)) as sshd:
         lab = Lab(tmp_path / "lab", sshd)
-        lab.site = ROOT
-        job = {"run": ("playbooks/lpar_sweep.yaml",), "cleanup_run": ("playbooks/lpar_cleanup.yaml",)}
-        spec = lab.spec(timeout_seconds=3, variables=variables, **job)
+        for name in ("library", "lpar_cleanup.yaml", "module_utils", "roles"):
+            (lab.site / "playbooks" / name).symlink_to(ROOT / "playbooks" / name)
+        run = lab.playbook("run", command("sleep 600"))
+        spec = lab.spec(
+            timeout_seconds=2, variables=variables, run=(run,), cleanup_run=("playbooks/lpar_cleanup.yaml",)
+        )
         outcome = lab.run(spec)
     assert outcome.result == Result.TIMED_OUT
     assert guests.system.state() == before
