@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # How many more may be asked for than may be needed: what has merged, or is not there, costs a question all the same.
 MORE_QUESTIONS = 100
 _SHOWN_HEADER = 120
+MOST_IGNORED = 20  # that are told
 
 log = get_logger("dependencies")
 
@@ -100,7 +101,7 @@ class _Search:
             if len(self.asked) > self.limit + MORE_QUESTIONS:
                 return
             found = self._named_by(change, header)
-            if not found:
+            if not found and len(self.ignored) < MOST_IGNORED:
                 self.ignored[printable(f"Depends-On: {header[:_SHOWN_HEADER]}: no change that this CI sees")] = None
             yield from self._open(found)
 

@@ -7,7 +7,7 @@ import pytest
 
 from ci.config.settings import GerritSettings
 from ci.errors import AuthenticationFailed, Refused, Unavailable
-from ci.services.dependencies import MORE_QUESTIONS, Dependencies
+from ci.services.dependencies import MORE_QUESTIONS, MOST_IGNORED, Dependencies
 from tests.fakes.records import change
 
 CHANGE_ID = "I" + "b2" * 20
@@ -193,6 +193,11 @@ def test_a_message_with_a_thousand_lines_is_refused_before_all_are_read(world):
     told = world.of(world.opendev.add(1, *(opendev(number) for number in range(2, 1002))))
     assert told == "It depends on too many changes: more than 100 (max_dependencies)"
     assert len(world.opendev.asked) == 101
+
+
+def test_of_many_lines_that_name_nothing_the_first_ones_are_told(world):
+    chain = world.dependencies.of(world.opendev.add(1, *(f"https://github.com/{n}" for n in range(1000))))
+    assert (chain.problem, len(chain.ignored)) == ("", MOST_IGNORED)
 
 
 def test_a_thousand_lines_that_name_nothing_end_the_questions_too(world):
