@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from ci.errors import LINK_FAILURES, Refused, printable
+from ci.errors import LINK_FAILURES, Refused, Unavailable, printable
 from ci.model.change import Change
 from ci.model.depends_on import Chain, Key, WebPlace, as_change_id, headers, in_order, key_of, named
 from ci.observability import get_logger
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 MORE_QUESTIONS = 100
 _SHOWN_HEADER = 120
 MOST_IGNORED = 20  # that are told
+# A Gerrit that is away takes many seconds to say so, in which no other change gets its builds.
+FIRST_SILENCE_SECONDS = 30.0
+LONGEST_SILENCE_SECONDS = 300.0
 
 log = get_logger("dependencies")
 
@@ -37,13 +41,15 @@ class Dependencies:
         self._gerrits = gerrits
         self._places = places(settings)
         self._limits = {name: one.max_dependencies for name, one in settings.items()}
+        self._silence = _Silence()
 
     def of(self, change: Change) -> Chain:
         """Return the chain of a change as it is now; raises what `LINK_FAILURES` names when a Gerrit does not answer.
 
         What our account does not see, and hosts that are none of ours, are passed over, as in Zuul.
         """
-        chain = _Search(self._gerrits, self._places, change, self._limits[change.connection]).run()
+        limit = self._limits[change.connection]
+        chain = _Search(self._gerrits, self._places, self._silence, change, limit).run()
         if chain.changes or chain.problem or chain.ignored:
             needs = [key_of(one) for one in chain.changes]
             log.info(
@@ -58,12 +64,34 @@ def no_chain(_change: Change) -> Chain:
     return Chain()
 
 
+class _Silence:
+    """Which Gerrits did not answer a moment ago, and are left alone for a while; shared by several threads."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, tuple[float, float]] = {}  # until when (monotonic), and how long
+
+    def check(self, connection: str) -> None:
+        """Raise Unavailable, without asking, while the connection is left alone."""
+        until, _ = self._since.get(connection, (0.0, 0.0))
+        if time.monotonic() < until:
+            raise Unavailable(f"connection {connection}: it did not answer a moment ago")
+
+    def note(self, connection: str) -> None:
+        _, last_seconds = self._since.get(connection, (0.0, 0.0))
+        seconds = min(last_seconds * 2 or FIRST_SILENCE_SECONDS, LONGEST_SILENCE_SECONDS)
+        self._since[connection] = time.monotonic() + seconds, seconds
+
+    def forget(self, connection: str) -> None:
+        self._since.pop(connection, None)
+
+
 @dataclass(slots=True)
 class _Search:
     """One walk along all that a change needs."""
 
     gerrits: Mapping[str, Gerrit]
     places: tuple[WebPlace, ...]
+    silence: _Silence
     root: Change
     limit: int
     changes: dict[Key, Change] = field(default_factory=dict)
@@ -126,12 +154,17 @@ class _Search:
     def _once(self, question: tuple[str, object], ask: Callable[[], tuple[Change, ...]]) -> tuple[Change, ...]:
         """Return the answer to a question that is asked but once; () when Gerrit says no."""
         if question not in self.asked:
+            connection = question[0]
+            if connection != self.root.connection:  # of its own Gerrit there is news: the change itself was just read
+                self.silence.check(connection)
             try:
                 self.asked[question] = ask()
             except LINK_FAILURES:
+                self.silence.note(connection)
                 raise
             except Refused:
                 self.asked[question] = ()
+            self.silence.forget(connection)
         return self.asked[question]
 
     def _open(self, found: Iterable[Change]) -> Iterator[Change]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ci.services.reporting import Links
 
 GERRIT_RETRY_SECONDS = 5.0
-CHAIN_RETRY_SECONDS = 20.0
+CHAIN_RETRY_SECONDS = 10.0
 # One change may have trouble of its own; after so many in a row the Gerrit itself is in trouble.
 SILENT_AFTER = 3
 AT_ONCE_SECONDS = 0.001

@@ -7,7 +7,13 @@ import pytest
 
 from ci.config.settings import GerritSettings
 from ci.errors import AuthenticationFailed, Refused, Unavailable
-from ci.services.dependencies import MORE_QUESTIONS, MOST_IGNORED, Dependencies
+from ci.services.dependencies import (
+    FIRST_SILENCE_SECONDS,
+    LONGEST_SILENCE_SECONDS,
+    MORE_QUESTIONS,
+    MOST_IGNORED,
+    Dependencies,
+)
 from tests.fakes.records import change
 
 CHANGE_ID = "I" + "b2" * 20
@@ -232,6 +238,34 @@ def test_a_gerrit_that_does_not_answer_is_not_taken_for_one_without_the_change(w
     world.vendor.failure = failure
     with pytest.raises(type(failure)):
         world.of(world.opendev.add(1, vendor(7)))
+
+
+def test_a_gerrit_that_did_not_answer_is_left_alone_for_a_while_and_then_asked_again(world, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("ci.services.dependencies.time.monotonic", lambda: now[0])
+    one = world.opendev.add(1, vendor(7))
+    world.vendor.add(7)
+    world.vendor.failure = Unavailable("away")
+    for seconds in (0, FIRST_SILENCE_SECONDS - 1, 1, FIRST_SILENCE_SECONDS, FIRST_SILENCE_SECONDS):
+        now[0] += seconds
+        with pytest.raises(Unavailable):
+            world.of(one)
+    assert len(world.vendor.asked) == 3
+    now[0] += LONGEST_SILENCE_SECONDS
+    world.vendor.failure = None
+    assert world.of(one) == [("vendor", "7,1")]
+    world.vendor.add(8)
+    assert world.of(world.opendev.add(2, vendor(8))) == [("vendor", "8,1")]
+
+
+def test_a_question_that_the_change_s_own_gerrit_left_open_is_asked_again_at_once(world):
+    one = world.opendev.add(1, opendev(2))
+    world.opendev.add(2)
+    world.opendev.failure = Unavailable("the link broke")
+    with pytest.raises(Unavailable):
+        world.of(one)
+    world.opendev.failure = None
+    assert world.of(one) == [("opendev", "2,1")]
 
 
 def test_a_later_look_finds_the_next_patch_set(world):

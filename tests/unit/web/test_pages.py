@@ -268,7 +268,7 @@ def test_what_a_change_is_tested_with_is_shown_and_hostile_names_stay_words(ask,
     buildset = rows.buildset(dataclasses.replace(change(9), dependencies=needs), "c9")
     for path in (f"/buildset/{buildset.id}", f"/build/{buildset.builds[0].id}"):
         text = ask(path).text
-        assert '<a href="https://review.example.org/12" rel="noreferrer">12,2</a> of x/networking-powervm, 13,2 of &lt;' in text
+        assert '/12" rel="noreferrer">12,2</a> of x/networking-powervm, 13,2 of &lt;script' in text
         assert "<img" not in text
         assert "javascript" not in text
     (shown,) = [one for one in ask("/api/status").json()["buildsets"] if one["uuid"] == buildset.id]
