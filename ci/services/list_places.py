@@ -22,7 +22,7 @@ def named_lists(layout: Layout) -> tuple[str, ...]:
     return tuple(sorted({path for variables in layout.variables() for path in paths_of(variables.get(EXCLUDE_LISTS))}))
 
 
-class ListUses:
+class ListPlaces:
     """One look at the repositories: each is fetched once, when it is first asked for."""
 
     def __init__(self, layout: Layout, history: ChangeHistory, interrupt: threading.Event) -> None:
