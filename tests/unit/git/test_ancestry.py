@@ -2,7 +2,7 @@
 
 import pytest
 
-from ci.git.history import in_effect, read_commit
+from ci.git.ancestry import in_effect, read_commit
 
 ONE, OTHER = f"I{'1' * 40}", f"I{'2' * 40}"
 A, B, C, D = (letter * 40 for letter in "abcd")
