@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from ci.cli.root import Invocation
     from ci.config.layout import Layout
+    from ci.ports import FileHistory
     from ci.skip_lists.site_lists import SiteLists
 
 
@@ -73,6 +74,16 @@ def load_site_if_good(invocation: Invocation) -> Site | None:
     except SiteError as error:
         click.echo(f"warning: jobs are not known: {error.findings[0]} (powervm-ci check tells all)", err=True)
         return None
+
+
+def site_history(invocation: Invocation) -> FileHistory | None:
+    """Return the history of the site's files, None where there is none; that it is cut is said on stderr."""
+    from ci import bootstrap  # noqa: PLC0415 - slow to import
+
+    history = bootstrap.site_history(invocation.site)
+    if history and history.is_cut:
+        click.echo("warning: a shallow clone: older commits are missing (git fetch --unshallow)", err=True)
+    return history
 
 
 def exclude_lists(invocation: Invocation, site: Site | None) -> frozenset[str]:

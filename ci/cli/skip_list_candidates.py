@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ci.cli.root import Invocation
+    from ci.config.list_use import ListUse
     from ci.config.site import Site
     from ci.model.history import SumResults
     from ci.ports import TestHistory
@@ -89,7 +90,7 @@ def candidates(
     store = bootstrap.open_store(bootstrap.existing_state_folder(site.settings.state_dir))
     since = datetime.fromtimestamp(time.time(), UTC).date() - timedelta(days=days)
     question = Question(since, min_passes, min_changes)
-    found = [_of_job(site, name, store.test_history, question) for name in ([job] if job else names)]
+    found = [_of_job(site, uses, name, store.test_history, question) for name in ([job] if job else names)]
     if as_json:
         click.echo(json.dumps({"since": since.isoformat(), "jobs": [_record(one) for one in found]}))
         return 0
@@ -98,10 +99,7 @@ def candidates(
     return 0
 
 
-def _of_job(site: Site, job: str, history: TestHistory, question: Question) -> Found:
-    from ci.config.list_use import lists_of_jobs  # noqa: PLC0415
-
-    uses = lists_of_jobs(site.layout)
+def _of_job(site: Site, uses: Mapping[str, ListUse], job: str, history: TestHistory, question: Question) -> Found:
     excludes = uses[job].excludes
     run_by = tuple(name for name, use in uses.items() if use.includes & excludes)
     would_pass: list[WouldPass] = []

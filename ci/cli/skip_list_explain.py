@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from ci.cli.known_tests import asked_tests, tempest_option, tests_option
-from ci.cli.site_skip_lists import JobSelection, SiteSkipLists, load_skip_lists
+from ci.cli.site_skip_lists import JobSelection, SiteSkipLists, load_skip_lists, site_history
 from ci.cli.tables import utc
 from ci.errors import CIError, printable
 from ci.model.history import DayResults
@@ -107,14 +107,10 @@ def _presences(
     invocation: Invocation, site: SiteSkipLists, subject: Subject, entries: Sequence[Mention]
 ) -> dict[str, Presence] | None:
     """Return since when each list has the ID; None where there is no history."""
-    from ci import bootstrap  # noqa: PLC0415 - slow to import
-
     try:
-        history = bootstrap.site_history(invocation.site)
+        history = site_history(invocation)
         if history is None:
             return None
-        if history.is_cut:
-            click.echo("warning: a shallow clone: older commits are missing (git fetch --unshallow)", err=True)
         return ListHistory(history, site.lists).presences(subject.identity, {entry.path for entry in entries})
     except CIError as error:
         click.echo(f"warning: {printable(str(error))}", err=True)
