@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class JobSelection:
+class JobSkips:
     """What a job leaves out on some branches of the site, () where that is on all of them."""
 
     job: str
@@ -47,7 +47,7 @@ class SiteSkipLists:
     site: Site | None
     lists: Mapping[str, SkipList]
     includes: frozenset[str] = frozenset()
-    jobs: tuple[JobSelection, ...] = ()
+    jobs: tuple[JobSkips, ...] = ()
 
 
 def load_skip_lists(invocation: Invocation) -> SiteSkipLists:
@@ -61,7 +61,7 @@ def load_skip_lists(invocation: Invocation) -> SiteSkipLists:
         _warn_of_errors(one)
     excludes = {path for _, named in uses for path in named.excludes}
     jobs = [
-        JobSelection(job, tuple(branches), named, _selection(job, named, lists))
+        JobSkips(job, tuple(branches), named, _selection(job, named, lists))
         for (job, named), branches in sorted(uses.items(), key=lambda use: use[0][0])
     ]
     return SiteSkipLists(site, lists, known.includes - excludes, tuple(jobs))

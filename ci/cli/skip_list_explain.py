@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from ci.cli.known_tests import asked_tests, tempest_option, tests_option
-from ci.cli.site_skip_lists import JobSelection, SiteSkipLists, load_skip_lists, site_history
+from ci.cli.site_skip_lists import JobSkips, SiteSkipLists, load_skip_lists, site_history
 from ci.cli.tables import utc
 from ci.errors import CIError, printable
 from ci.model.history import DayResults
@@ -137,7 +137,7 @@ def _told(answer: Answer) -> Iterator[str]:
     yield from _results(answer.results)
 
 
-def _job(job: JobSelection, subject: Subject) -> str:
+def _job(job: JobSkips, subject: Subject) -> str:
     skip = job.selection.skip(subject.identity, subject.names)
     where = f" on {', '.join(job.branches)}" if job.branches else ""
     if skip is None:
@@ -192,7 +192,7 @@ def _as_record(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _entry_record(entry: Mention, jobs: Sequence[JobSelection], presence: Presence | None) -> dict[str, Any]:
+def _entry_record(entry: Mention, jobs: Sequence[JobSkips], presence: Presence | None) -> dict[str, Any]:
     return {
         "path": entry.path,
         "line": entry.line,
@@ -208,7 +208,7 @@ def _commit_record(commit: Commit) -> dict[str, Any]:
     return {"commit": commit.id, "at": commit.authored_at, "subject": commit.subject}
 
 
-def _job_record(job: JobSelection, subject: Subject) -> dict[str, Any]:
+def _job_record(job: JobSkips, subject: Subject) -> dict[str, Any]:
     skip = job.selection.skip(subject.identity, subject.names)
     record = {"job": job.job, "branches": job.branches, "runs": skip is None}
     return record | ({"reason": skip.reason, "path": skip.path, "line": skip.line} if skip else {})
