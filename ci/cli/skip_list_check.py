@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from ci.cli.known_tests import known_tests, tempest_option, tests_option
+from ci.cli.listing_options import known_tests, tempest_option, tests_option
 from ci.cli.words import plural
 from ci.config.site import CONFIG_NAME
 from ci.errors import Finding, SiteError

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from ci.cli.known_tests import asked_tests, tempest_option, tests_option
+from ci.cli.listing_options import asked_tests, tempest_option, tests_option
 from ci.cli.root import reason_option
 from ci.cli.words import plural
 from ci.errors import CIError, Finding, SiteError, UsageError

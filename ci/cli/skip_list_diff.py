@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from ci.cli.known_tests import asked_tests, tempest_option, tests_option
+from ci.cli.listing_options import asked_tests, tempest_option, tests_option
 from ci.config.reading import suggestion
 from ci.errors import SiteError, UsageError, printable
 

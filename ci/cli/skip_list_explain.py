@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from ci.cli.known_tests import asked_tests, tempest_option, tests_option
+from ci.cli.listing_options import asked_tests, tempest_option, tests_option
 from ci.cli.site_skip_lists import JobSkips, SiteSkipLists, load_skip_lists, site_history
 from ci.cli.tables import utc
 from ci.errors import CIError, printable
