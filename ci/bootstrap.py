@@ -14,8 +14,8 @@ from ci.ansible.process import AnsibleRunner
 from ci.ansible.remains import BuildRemains
 from ci.errors import CIError
 from ci.gerrit.adapter import SshGerrit
+from ci.git.ancestry import GitHistory
 from ci.git.file_history import file_history
-from ci.git.history import GitHistory
 from ci.git.site_repository import Author, GitSiteRepository
 from ci.git.sources import GitSources
 from ci.nodes.health import SshProber

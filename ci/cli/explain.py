@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
+from ci.cli.words import plural
 from ci.config.reading import suggestion
 from ci.errors import CIError, UsageError, printable
 from ci.gerrit.fields import MalformedJSON
@@ -58,7 +59,7 @@ def explain(invocation: Invocation, events: IO[bytes], connection: str | None, a
         broken = broken or explanation.type is None
         click.echo(json.dumps(dataclasses.asdict(explanation)) if as_json else explanation.told())
     if explainer.without_files:
-        count = f"{explainer.without_files} event" + ("s" if explainer.without_files > 1 else "")
+        count = plural(explainer.without_files, "event")
         click.echo(
             f"note: {count} did not say which files changed: `files` and `irrelevant-files` had no say", err=True
         )

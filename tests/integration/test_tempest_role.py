@@ -17,7 +17,7 @@ from ci.git.checkout import lay_out
 from ci.model.build import BuildSpec, Fault, PreparedProject, Result, ResultCounts
 from ci.model.job import FrozenJob, NodeRequest, Nodeset
 from ci.model.node import Node
-from tests.integration.test_ancestry import CHANGE, History
+from tests.commit_history import CHANGE, History
 
 ROOT = Path(__file__).resolve().parents[2]
 STAND_IN = ROOT / "tests" / "data" / "stand_in"
