@@ -53,8 +53,10 @@ def check(
     list_check = ListCheck(datetime.now(UTC).date(), known)
     reviewed = Review(invocation.site, site, list_check, known, repairs).run(chosen)
     told = _Told(reviewed, list(listing_warnings(source, known)) if known else [])
+    excludes = [one.checked for one in reviewed if not one.checked.is_include]
+    includes = [one.checked for one in reviewed if one.checked.is_include]
     # an include list among all those of a site says nothing of the others
-    together = list_check.counts("", [one.checked for one in reviewed if files or not one.checked.is_include])
+    together = list_check.counts("", excludes, includes if files else ())
     jobs = () if files else tuple(_jobs(list_check, site, [one.checked for one in reviewed]))
     if as_json:
         click.echo(json.dumps(_as_json(told, together, jobs)))
@@ -84,9 +86,9 @@ def _chosen(invocation: Invocation, files: Sequence[Path]) -> tuple[SiteLists, l
 def _jobs(list_check: ListCheck, site: SiteLists, lists: Sequence[CheckedList]) -> Iterator[Counts]:
     by_path = {one.path: one for one in lists}
     for composition in site.compositions:
-        names = [*composition.excludes, *([composition.include] if composition.include else [])]
-        applied = [by_path[name] for name in names if name in by_path]
-        counts = list_check.counts(composition.job, applied)
+        excludes = [by_path[name] for name in composition.excludes if name in by_path]
+        includes = [by_path[composition.include]] if composition.include in by_path else []
+        counts = list_check.counts(composition.job, excludes, includes)
         if counts:
             yield counts
 

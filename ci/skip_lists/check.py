@@ -70,18 +70,19 @@ class ListCheck:
             checked.warnings.extend(self._tests.warnings(skip_list))
         return checked
 
-    def counts(self, job: str, lists: Sequence[CheckedList]) -> Counts | None:
-        """Return how many tests these lists leave out together; None where tests are not known."""
+    def counts(self, job: str, excludes: Sequence[CheckedList], includes: Sequence[CheckedList] = ()) -> Counts | None:
+        """Return how many tests these lists leave out together; None where tests are not known.
+
+        It is for whoever applies a list to say as what: one that a job leaves out may be what another one runs.
+        """
         if self._known is None:
             return None
-        included = [one.skip_list for one in lists if one.is_include]
-        ids = {identity for one in lists if not one.is_include for identity in one.skip_list.ids}
         run = set(self._known.names)
-        if included:
-            run = set(self._known.with_any_of({identity for one in included for identity in one.ids}))
-        run -= self._known.with_any_of(ids)
+        if includes:
+            run = set(self._known.with_any_of({identity for one in includes for identity in one.skip_list.ids}))
+        run -= self._known.with_any_of({identity for one in excludes for identity in one.skip_list.ids})
         tests = len(self._known)
-        return Counts(job, tuple(one.path for one in lists), tests, tests - len(run))
+        return Counts(job, tuple(one.path for one in (*excludes, *includes)), tests, tests - len(run))
 
     def _expired(self, skip_list: SkipList) -> Iterator[Finding]:
         for block in skip_list.blocks:

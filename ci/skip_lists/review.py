@@ -57,9 +57,10 @@ class Review:
 
     def _one(self, file: ListFile) -> Reviewed:
         is_include = file.site_name in self.site.includes
+        is_only_include = file.site_name in self.site.only_includes
         content = self._outside(file) or read_list(file.path, file.shown)
         if isinstance(content, Finding):
-            return Reviewed(CheckedList(SkipList(file.shown, (), (content,)), is_include, [content]))
+            return Reviewed(CheckedList(SkipList(file.shown, (), (content,)), is_only_include, [content]))
         checked = self.check.check(file.shown, content, is_include=is_include)
         better = fix(checked.skip_list, self.known)
         reviewed = Reviewed(checked, fixable=len(better.changes))
@@ -71,6 +72,7 @@ class Review:
             else:
                 checked = self.check.check(file.shown, better.content, is_include=is_include)
                 reviewed = Reviewed(checked, better.changes)
+        reviewed.checked.is_include = is_only_include
         if file.site_name:
             self.by_site_name[file.site_name] = reviewed.checked
         return reviewed

@@ -34,6 +34,11 @@ class SiteLists:
     compositions: tuple[Composition, ...] = ()
 
     @property
+    def only_includes(self) -> frozenset[str]:
+        """The lists that say what runs, and by which no job leaves out tests."""
+        return self.includes - {name for one in self.compositions for name in one.excludes}
+
+    @property
     def includes(self) -> frozenset[str]:
         """The lists that say what runs: those that a job names so, and those in the folder for them."""
         named = {one.include for one in self.compositions if one.include}

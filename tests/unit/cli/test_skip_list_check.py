@@ -266,3 +266,20 @@ def test_a_tempest_that_fails(site, tmp_path, capsys, tempest, stestr, expected)
     assert captured.out == ""
     assert captured.err.count("\n") == 2
     assert expected in captured.err
+
+
+def test_a_list_that_one_job_leaves_out_and_another_runs(site, capsys):
+    site.add("jobs/zuul.d/jobs.yaml", JOB)
+    site.write("jobs/zuul.d/skipped.yaml", "- job:\n    name: skipped\n    parent: base\n    vars:\n"
+               "      tempest_exclude_lists: []\n      tempest_include_list: skip_lists/b.txt\n")  # fmt: skip
+    site.write("skip_lists/a.txt", GOOD)
+    site.write("skip_lists/b.txt", f"# reason: s\n{SHARED}  # p.m.T.test_two, q.m.T.test_two\n")
+    assert check(site, "--tests", "tests.txt") == 0
+    lines = told(capsys)
+    assert "base: 1 of 4 tests run, 3 are left out (skip_lists/a.txt, skip_lists/b.txt)" in lines
+    assert "skipped: 2 of 4 tests run, 2 are left out (skip_lists/b.txt)" in lines
+    assert check(site, "--tests", "tests.txt", site.folder / "skip_lists/b.txt") == 0
+    assert any(line.startswith("together: 2 of 4 tests run, 2 are left out") for line in told(capsys))
+    assert check(site, "--json", "--tests", "tests.txt") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["run"], [one["include"] for one in answer["files"]]) == (1, [False, False])

@@ -123,14 +123,13 @@ def test_what_two_lists_of_a_job_leave_out_is_told_once_at_the_later_one():
 def test_counts_of_lists_together(excludes, includes, run):
     list_check = ListCheck(TODAY, read_listing(LISTING))
     lists = [
-        list_check.check("x", block(*(f"{one}  # a.b.c" for one in ids)).encode(), is_include=is_include)
-        for is_include, group in ((False, excludes), (True, includes))
-        for ids in group
+        [list_check.check("x", block(*(f"{one}  # a.b.c" for one in ids)).encode(), is_include=False) for ids in group]
+        for group in (excludes, includes)
     ]
-    counts = list_check.counts("job", lists)
+    counts = list_check.counts("job", *lists)
     assert counts is not None
     assert (counts.tests, counts.run, counts.skip) == (5, run, 5 - run)
-    assert ListCheck(TODAY).counts("job", lists) is None
+    assert ListCheck(TODAY).counts("job", *lists) is None
 
 
 def test_tests_without_an_id_are_one_warning():
