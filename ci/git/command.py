@@ -44,7 +44,10 @@ _CAUSES: tuple[tuple[re.Pattern[str], type[CIError]], ...] = (
                 r"Network is unreachable|kex_exchange_identification|hung up unexpectedly|early EOF|Broken pipe|"
                 r"Timeout, server|mux_client|Could not read from remote repository|not responding"), Unavailable),
 )  # fmt: skip
-_NOISE = re.compile(r"^(Please make sure you have|and the repository exists|fatal: the remote end hung up|\s*$|@)")
+# What git says besides: how far it came, and what it says after every trouble of a link.
+_NOISE = re.compile(
+    r"^(Please make sure you have|and the repository exists|fatal: the remote end hung up|Total \d+ \(delta|\s*$|@)"
+)
 
 
 # What git says when the repository that it works in is damaged.
@@ -140,10 +143,11 @@ def _verb(arguments: Sequence[str]) -> str:
 
 def _failure(about: str, status: int, errors: str) -> CIError:
     lines = [line for line in errors.splitlines() if not _NOISE.match(line)]
-    for pattern, kind in _CAUSES:
-        found = next((line for line in lines if pattern.search(line)), None)
-        if found is not None:
-            return kind(f"{about}: {printable_line(found)}")
+    for said in (lines, errors.splitlines()):  # of what it says besides only where nothing else tells a cause
+        for pattern, kind in _CAUSES:
+            found = next((line for line in said if pattern.search(line)), None)
+            if found is not None:
+                return kind(f"{about}: {printable_line(found)}")
     last = lines[-1] if lines else f"exit status {status}"
     return GitFailed(f"{about}: {printable_line(last)}", errors)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ci.config.list_variables import EXCLUDE_LISTS, paths_of
+from ci.errors import LINK_FAILURES, Refused
 from ci.model.lockstep import Place
+from ci.observability import get_logger
 
 if TYPE_CHECKING:
     import threading
@@ -29,18 +31,34 @@ class ListPlaces:
         self._layout = layout
         self._history = history
         self._interrupt = interrupt
+        self._log = get_logger("lockstep")
         self._branches: dict[TenantProject, Mapping[str, str]] = {}
 
     def find(self) -> dict[str, tuple[Place, ...]]:
-        """Return where each list is used; raises as `ci.ports.ChangeHistory` when a repository cannot be read."""
+        """Return where each list is used; raises as `ci.ports.ChangeHistory` when a repository cannot be read.
+
+        A project that its Gerrit does not have, or does not show us, uses nothing while others do: no change of it is
+        ever tested.
+        """
         found: dict[str, dict[Place, None]] = {}
+        refusal: Refused | None = None
         for project in self._layout.tenant.projects:
             if not self._layout.runs_jobs_for(project):
                 continue
-            for branch in self._fetched(project):
+            try:
+                branches = self._fetched(project)
+            except LINK_FAILURES:
+                raise
+            except Refused as error:
+                refusal = error
+                self._log.warning("a project is passed over", action="lockstep.project", error=str(error))
+                continue
+            for branch in branches:
                 for job in self._layout.jobs_on(project, branch):
                     for path in paths_of(job.variables.get(EXCLUDE_LISTS)):
                         found.setdefault(path, {})[self._place(project, branch, job)] = None
+        if refusal is not None and not found:
+            raise refusal
         return {path: tuple(places) for path, places in found.items()}
 
     def _place(self, project: TenantProject, branch: str, job: FrozenJob) -> Place:

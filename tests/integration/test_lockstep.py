@@ -445,6 +445,14 @@ def test_while_a_project_cannot_be_read_nothing_is_removed_and_that_is_said(worl
     assert world.states() == {ONE: WaitState.OPEN}
 
 
+def test_a_project_that_gerrit_does_not_have_holds_nothing_up(world):
+    world.projects = [*world.projects, "no/such"]
+    world.write({LIST: block(1, ONE)})
+    world.folder.write("jobs/zuul.d/other.yaml", f"- project: {{name: no/such, check: {{jobs: [{world.line}]}}}}\n")
+    world.merge(ONE)
+    assert world.look() == {ONE: WaitState.OPEN}
+
+
 def test_an_open_removal_that_conflicts_says_so_and_is_left_alone(world):
     world.write({LIST: block(1, ONE)})
     world.merge(ONE)

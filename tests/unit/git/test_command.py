@@ -33,6 +33,8 @@ def fake_git(tmp_path, monkeypatch):
         ("fatal: couldn't find remote ref refs/changes/01/1/1\n", Refused, "couldn't find remote ref"),
         ("fatal: write error: No space left on device\nfatal: index-pack failed\n", DiskFull, "No space left"),
         ("fatal: something new\n", GitFailed, "something new"),
+        ("Total 4766 (delta 883), reused 4766 (delta 883)\n", GitFailed, "exit status"),
+        ("Total 47 (delta 8)\nfatal: the remote end hung up unexpectedly\n", Unavailable, "hung up unexpectedly"),
     ],
 )
 def test_causes(fake_git, tmp_path, errors, kind, line):
