@@ -86,7 +86,7 @@ def _jobs(list_check: ListCheck, site: SiteLists, lists: Sequence[CheckedList]) 
     for composition in site.compositions:
         names = [*composition.excludes, *([composition.include] if composition.include else [])]
         applied = [by_path[name] for name in names if name in by_path]
-        counts = list_check.counts(composition.job, applied)
+        counts = list_check.counts(composition.job, applied, composition.expression)
         if counts:
             yield counts
 

@@ -11,6 +11,7 @@ from ci.skip_lists.head import expiry
 from ci.skip_lists.model import SkipList
 from ci.skip_lists.names import some
 from ci.skip_lists.parse import parse_skip_list
+from ci.skip_lists.selection import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -70,8 +71,11 @@ class ListCheck:
             checked.warnings.extend(self._tests.warnings(skip_list))
         return checked
 
-    def counts(self, job: str, lists: Sequence[CheckedList]) -> Counts | None:
-        """Return how many tests these lists leave out together; None where tests are not known."""
+    def counts(self, job: str, lists: Sequence[CheckedList], expression: str = "") -> Counts | None:
+        """Return how many tests these lists, and what `expression` does not find, leave out together.
+
+        None where tests are not known; raises CIError when `expression` is none.
+        """
         if self._known is None:
             return None
         included = [one.skip_list for one in lists if one.is_include]
@@ -79,6 +83,8 @@ class ListCheck:
         run = set(self._known.names)
         if included:
             run = set(self._known.with_any_of({identity for one in included for identity in one.ids}))
+        if expression:
+            run.intersection_update(self._known.matching(compiled(job, expression)))
         run -= self._known.with_any_of(ids)
         tests = len(self._known)
         return Counts(job, tuple(one.path for one in lists), tests, tests - len(run))
