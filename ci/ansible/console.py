@@ -36,6 +36,12 @@ def one_line(text: str, limit: int = 300) -> str:
     return clean(first.strip(), limit)
 
 
+def gist(text: str, limit: int = 300) -> str:
+    """Return the first line of a text; where that only announces what follows, also the last one, which says most."""
+    first, last = one_line(text, limit), one_line("\n".join(reversed(text.splitlines())), limit)
+    return clean(f"{first} {last}", 2 * limit) if first.endswith(":") and last != first else first
+
+
 def _visible(match: re.Match[str]) -> str:
     code = ord(match.group())
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # noqa: PLR2004  # as Python writes them

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from ci.ansible.console import ConsoleLog, clean, one_line
+from ci.ansible.console import ConsoleLog, clean, gist, one_line
 from ci.ansible.task_events import TaskEvents
 from ci.model.build import Phase
 
@@ -107,7 +107,7 @@ class Progress:
             self.console.say_for(host, str(event["details"]).splitlines())
         status = str(event["status"])
         if status in {"failed", "unreachable"}:
-            message = _cause(str(event["message"])) if status == "unreachable" else one_line(str(event["message"]))
+            message = _cause(str(event["message"])) if status == "unreachable" else gist(str(event["message"]))
             self.failure = f"{self.step}: task {_title(event)!r} {status} on {clean(host, MAX_NAME)}: {message}"
             if status == "unreachable":
                 self.unreachable.add(host)
@@ -137,7 +137,7 @@ class Progress:
             "status": status,
             "started": round(float(event["started"]), 3),
             "seconds": round(max(0.0, float(event["ended"]) - float(event["started"])), 3),
-            "message": one_line(str(event["message"])),
+            "message": gist(str(event["message"])),
         }
         self.task_events.add(row)
 

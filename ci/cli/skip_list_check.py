@@ -88,7 +88,7 @@ def _jobs(list_check: ListCheck, site: SiteLists, lists: Sequence[CheckedList]) 
     for composition in site.compositions:
         excludes = [by_path[name] for name in composition.excludes if name in by_path]
         includes = [by_path[composition.include]] if composition.include in by_path else []
-        counts = list_check.counts(composition.job, excludes, includes)
+        counts = list_check.counts(composition.job, excludes, includes, composition.expression)
         if counts:
             yield counts
 

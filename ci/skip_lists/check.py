@@ -11,6 +11,7 @@ from ci.skip_lists.head import expiry
 from ci.skip_lists.model import SkipList
 from ci.skip_lists.names import some
 from ci.skip_lists.parse import parse_skip_list
+from ci.skip_lists.selection import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -70,16 +71,21 @@ class ListCheck:
             checked.warnings.extend(self._tests.warnings(skip_list))
         return checked
 
-    def counts(self, job: str, excludes: Sequence[CheckedList], includes: Sequence[CheckedList] = ()) -> Counts | None:
-        """Return how many tests these lists leave out together; None where tests are not known.
+    def counts(
+        self, job: str, excludes: Sequence[CheckedList], includes: Sequence[CheckedList] = (), expression: str = ""
+    ) -> Counts | None:
+        """Return how many tests these lists, and what `expression` does not find, leave out together.
 
-        It is for whoever applies a list to say as what: one that a job leaves out may be what another one runs.
+        None where tests are not known; raises CIError when `expression` is none. It is for whoever applies a list to
+        say as what: one that a job leaves out may be what another one runs.
         """
         if self._known is None:
             return None
         run = set(self._known.names)
         if includes:
             run = set(self._known.with_any_of({identity for one in includes for identity in one.skip_list.ids}))
+        if expression:
+            run.intersection_update(self._known.matching(compiled(job, expression)))
         run -= self._known.with_any_of({identity for one in excludes for identity in one.skip_list.ids})
         tests = len(self._known)
         return Counts(job, tuple(one.path for one in (*excludes, *includes)), tests, tests - len(run))

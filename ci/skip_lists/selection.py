@@ -50,7 +50,7 @@ class Selection:
         self.name = name
         self.lists = (*excludes, include) if include else tuple(excludes)
         self.include = include
-        self.expression = _compiled(name, expression) if expression else None
+        self.expression = compiled(name, expression) if expression else None
         self._included = frozenset(include.ids) if include else frozenset()
         self._skips: dict[str, Skip] = {}
         for one in excludes:
@@ -81,7 +81,8 @@ def job_lists(variables: Mapping[str, Any]) -> JobLists:
     )
 
 
-def _compiled(name: str, expression: str) -> re.Pattern[str]:
+def compiled(name: str, expression: str) -> re.Pattern[str]:
+    """Return the expression of a job or list; raises CIError where it is none."""
     try:
         return re.compile(expression)
     except re.error as error:

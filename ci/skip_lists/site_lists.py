@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ci.config.list_variables import EXCLUDE_LISTS, INCLUDE_LIST, paths_of
+from ci.skip_lists.selection import job_lists
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,11 +19,12 @@ INCLUDE_FOLDER = f"{FOLDER}/include"
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """Lists that a job applies together; `include` is "" where there is none."""
+    """Lists that a job applies together; `include` and `expression` are "" where there is none."""
 
     job: str
     excludes: tuple[str, ...]
     include: str = ""
+    expression: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,6 @@ def _compositions(layout: Layout) -> Iterator[Composition]:
     variables = [(job.name, job.variables) for job in frozen]
     variables += [(one.name, one.section.vars) for one in layout.definitions() if one.name not in running]
     for name, values in variables:
-        excludes, include = paths_of(values.get(EXCLUDE_LISTS)), paths_of(values.get(INCLUDE_LIST))
-        if excludes or include:
-            yield Composition(name, excludes, next(iter(include), ""))
+        lists = job_lists(values)
+        if lists.paths:
+            yield Composition(name, lists.excludes, lists.include, lists.expression)

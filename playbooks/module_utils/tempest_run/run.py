@@ -146,7 +146,7 @@ def _judge(tests: list[str], summary: dict[str, Any], status: int, end: str) -> 
         shown = summary["failed"][:SHOWN_FAILURES]
         more = len(summary["failed"]) - len(shown)
         listed = "\n".join(shown) + (f"\n... and {more} more" if more else "")
-        raise TestsFailed(f"{len(summary['failed'])} of {len(tests)} tests failed:\n{listed}")
+        raise TestsFailed(f"{len(summary['failed'])} of {len(tests)} tests failed\n{listed}")
     if not summary["passed"]:
         raise TempestError("not one test passed: all were skipped")
     if status:

@@ -48,6 +48,15 @@ def test_a_failure_names_phase_playbook_task_host_and_the_first_line(progress):
     assert progress.failure == "pre-run same.yaml: task 'deploy : list' failed on compute: no such package"
 
 
+def test_a_first_line_that_only_announces_is_told_with_the_last_one(progress):
+    send(progress, "playbook", path="")
+    result(progress, "failed", message="nova-compute ended; the end of its log:\n  File x\nNameError: no such name\n\n")
+    assert progress.failure.endswith("nova-compute ended; the end of its log: NameError: no such name")
+    assert rows(progress)[0]["message"] == "nova-compute ended; the end of its log: NameError: no such name"
+    result(progress, "failed", message="alone:")
+    assert progress.failure.endswith("compute: alone:")
+
+
 def test_an_unreachable_node_is_told_with_sshs_own_complaint(progress):
     send(progress, "playbook", path="")
     result(progress, "unreachable", message="Make sure it can be reached over ssh: @@@@\nHost key verification failed.")

@@ -53,6 +53,17 @@ def test_a_site_without_lists(site, capsys):
     assert told(capsys) == ["OK: 0 lists, 0 entries, 0 warnings"]
 
 
+@pytest.mark.parametrize(
+    ("expression", "runs"), [("q\\.m", 0), ("test_bare", 1), (f"id-{ONE}", 0), ("m.T", 1), ("", 1)]
+)
+def test_a_job_runs_only_what_its_expression_finds(site, capsys, expression, runs):
+    site.add("jobs/zuul.d/jobs.yaml", f"{JOB}      tempest_test_regex: '{expression}'\n")
+    site.write("skip_lists/a.txt", GOOD)
+    site.write("skip_lists/b.txt", f"# reason: s\n{SHARED}  # p.m.T.test_two, q.m.T.test_two\n")
+    assert check(site, "--tests", "tests.txt") == 0
+    assert f"base: {runs} of 4 tests run, {4 - runs} are left out (skip_lists/a.txt, skip_lists/b.txt)" in told(capsys)
+
+
 def test_what_a_job_leaves_out(site, capsys):
     site.add("jobs/zuul.d/jobs.yaml", JOB)
     site.write("skip_lists/a.txt", GOOD)
