@@ -65,7 +65,8 @@ class Selection:
             return found
         if self.include and identity not in self._included:
             return Skip(f"not in the include list {self.include.path}")
-        if self.expression and not any(self.expression.search(name) for name in names):
+        tag = f"[id-{identity}]" if identity else ""  # of the other tags nothing is known here
+        if self.expression and not any(self.expression.search(f"{name}{tag}") for name in names):
             return Skip(f"`{EXPRESSION}` does not find it")
         return None
 

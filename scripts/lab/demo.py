@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from . import nova_repository
-from .cache import cache_folder
+from .cache import cache_folder, locked
 from .gerrit import Gerrit
 from .node_preparation import prepare_nodes
 from .service import Service
@@ -207,6 +207,22 @@ class Demo:
             flush=True,
         )
 
+    def how_to_play(self) -> None:
+        """Print what a person types to push a patch and to have one run again."""
+        gerrit, key = self.gerrit, self.gerrit.admin_key
+        host = gerrit.url.removeprefix("http://").rstrip("/")
+        options = f"-o UserKnownHostsFile={gerrit.known_hosts} -o IdentitiesOnly=yes"
+        print(
+            f"""
+  A patch of your own:
+    git clone http://admin:secret@{host}/a/openstack/nova my-nova && cd my-nova
+    curl -so .git/hooks/commit-msg {gerrit.url}tools/hooks/commit-msg && chmod +x .git/hooks/commit-msg
+    (change something below nova/, git commit -a)  git push origin HEAD:refs/for/master
+  Another run of change 1, patch set 1:
+    ssh -p {gerrit.ssh_port} -i {key} {options} admin@{gerrit.address} gerrit review -m recheck 1,1""",
+            flush=True,
+        )
+
     def stop(self) -> None:
         """End what was started, in reverse."""
         self.service.stop()
@@ -227,11 +243,11 @@ def _until(what: str, condition: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.1)
 
 
-def stop_kept() -> None:
-    """End and remove a demonstration that was kept."""
+def stop_kept() -> bool:
+    """End and remove a demonstration that was kept; returns whether there was one."""
     record = STATE / "pids.json"
     if not record.exists():
-        return
+        return False
     for pid, started in json.loads(record.read_text()):
         with contextlib.suppress(ProcessLookupError, FileNotFoundError):
             if _start_time(pid) == started:
@@ -239,6 +255,7 @@ def stop_kept() -> None:
                 _until(f"process {pid} ends", lambda pid=pid: not Path(f"/proc/{pid}").exists(), 30.0)
     shutil.rmtree(STATE)
     say("the demonstration is stopped and removed")
+    return True
 
 
 def _start_time(pid: int) -> str:
@@ -246,15 +263,22 @@ def _start_time(pid: int) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the demonstration."""
-    stop_kept()
-    if "--stop" in arguments:
-        return 0
+    """Run the demonstration, or end one that was kept; only one at a time."""
+    with locked(CACHE / "demo.lock", wait=False):
+        is_stopped = stop_kept()
+        if "--stop" not in arguments:
+            return run(keep="--keep" in arguments)
+    if not is_stopped:
+        say("no demonstration was left running: there is nothing to stop")
+    return 0
+
+
+def run(*, keep: bool) -> int:
+    """Show the CI at work; returns an exit status."""
     started = time.monotonic()
     if STATE.exists():
         shutil.rmtree(STATE)
     STATE.mkdir(parents=True)
-    keep = "--keep" in arguments
     demo = Demo(STATE)
     with ExitStack() as stack:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -268,6 +292,7 @@ def main(arguments: list[str]) -> int:
         if keep:
             (STATE / "pids.json").write_text(json.dumps([(pid, _start_time(pid)) for pid in demo.pids()]))
             cleanup.pop_all()
+            demo.how_to_play()
             print("\n  It is left running: scripts/demo --stop ends and removes it.")
         else:
             print("\n  Everything is stopped and removed now; scripts/demo --keep leaves it running for play.")
@@ -279,5 +304,7 @@ def main(arguments: list[str]) -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
+    except BlockingIOError:
+        sys.exit("error: another scripts/demo is at work: wait for its end, or interrupt it")
     except (subprocess.SubprocessError, RuntimeError, TimeoutError) as error:
         sys.exit(f"error: {error}")
