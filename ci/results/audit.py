@@ -106,6 +106,11 @@ def audit(log_folder: Path, tests: Sequence[TestRun], stream_problem: str | None
     if stream_problem is None and not any(is_plain(log_folder / name) for name in names):
         return Audit(has_begun=False)
     errors: list[AuditError] = []
+    if stream_problem is None and not is_plain(log_folder / CHOSEN_NAME):
+        # What brings the cloud up says in the same file why there is nothing to test: then nothing else is missing.
+        problem, _ = _readable(lambda: _node_report(log_folder), ("", ()), errors)
+        if problem:
+            return Audit(has_begun=True, errors=(AuditError(Code.TEMPEST, problem),))
     if stream_problem is None or stream_problem:
         errors.append(AuditError(Code.RESULTS, stream_problem or "tempest left no results"))
     silence: tuple[str, tuple[str, ...]] = ("", ())

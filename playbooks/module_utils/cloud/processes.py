@@ -14,7 +14,9 @@ MARK = "CI_BUILD"
 RECORD = "processes.jsonl"
 
 
-def start(folder: str, name: str, argv: list[str], environment: dict[str, str], log: str) -> subprocess.Popen[bytes]:
+def start(
+    folder: str, name: str, argv: list[str], environment: dict[str, str], log: str, start_in: str | None = None
+) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own, recorded in `folder`; output goes to the end of the file `log`."""
     with open(log, "ab") as output:
         process = subprocess.Popen(
@@ -23,7 +25,7 @@ def start(folder: str, name: str, argv: list[str], environment: dict[str, str], 
             stdout=output,
             stderr=subprocess.STDOUT,
             env=environment,
-            cwd=folder,
+            cwd=start_in or folder,
             start_new_session=True,
         )
     row = {"name": name, "pid": process.pid, "started": _stat(process.pid).get("started")}
@@ -32,9 +34,16 @@ def start(folder: str, name: str, argv: list[str], environment: dict[str, str], 
     return process
 
 
-def run(folder: str, argv: list[str], environment: dict[str, str], log: str, timeout_seconds: float) -> int:
+def run(
+    folder: str,
+    argv: list[str],
+    environment: dict[str, str],
+    log: str,
+    timeout_seconds: float,
+    start_in: str | None = None,
+) -> int:
     """Run to the end like `start`; return the exit status, 124 after a timeout (the process is killed)."""
-    process = start(folder, os.path.basename(argv[0]), argv, environment, log)
+    process = start(folder, os.path.basename(argv[0]), argv, environment, log, start_in)
     try:
         return process.wait(timeout_seconds)
     except subprocess.TimeoutExpired:
