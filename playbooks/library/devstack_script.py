@@ -18,6 +18,7 @@ options:
   argv: {description: What to run there, type: list, required: true}
   log: {description: File that its output is added to, type: path, required: true}
   timeout_seconds: {description: It is killed after that, type: int, required: true}
+  once: {description: A text of this task alone; the script runs once for it, type: str, required: true}
   room_mebibytes: {description: "With less room on the disk a failure is the CI's fault", type: int, default: 64}
   reserve_mebibytes: {description: Room that is kept back for the logs until then, type: int, default: 256}
 """
@@ -34,6 +35,7 @@ def main() -> None:
             "argv": {"type": "list", "elements": "str", "required": True},
             "log": {"type": "path", "required": True},
             "timeout_seconds": {"type": "int", "required": True},
+            "once": {"type": "str", "required": True},
             "room_mebibytes": {"type": "int", "default": 64},
             "reserve_mebibytes": {"type": "int", "default": 256},
         }
@@ -41,8 +43,8 @@ def main() -> None:
     given = module.params
     try:
         _note_begin(given["workspace"], given["reserve_mebibytes"])
-        names = ("workspace", "folder", "argv", "log", "timeout_seconds", "room_mebibytes")
-        seconds = script.run(*(given[name] for name in names))
+        wanted = script.Script(*(given[name] for name in ("argv", "folder", "log", "timeout_seconds", "once")))
+        seconds = script.run(given["workspace"], wanted, given["room_mebibytes"])
     except verdict.CIFault as error:
         verdict.tell(given["workspace"], str(error))
         module.fail_json(msg=f"The CI, and not the patch: {error}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import threading
@@ -16,7 +15,7 @@ from ci.ansible.process import AnsibleRunner
 from ci.config.freeze import deep_update
 from ci.config.site import load_site
 from ci.git.checkout import lay_out
-from ci.model.build import BuildSpec, PreparedProject, Result
+from ci.model.build import BuildSpec, PreparedProject, Result, ResultCounts
 from ci.model.node import Node
 from tests.fakes import devstack
 
@@ -40,7 +39,9 @@ class Lab:
         for name in ("playbooks", "skip_lists"):
             shutil.copytree(ROOT / name, self.site / name)
         shared = self.site / "playbooks/group_vars/all.yaml"
-        shared.write_text(shared.read_text().replace("~/builds", str(folder)))
+        shared.write_text(
+            shared.read_text().replace("~/builds", str(folder)).replace("domains: []", "domains: [vendor.example]")
+        )
         self.change = folder / "change"
         devstack.git(folder, "clone", "--quiet", str(upstream / "openstack/nova"), str(self.change))
         (self.change / "patched.py").write_text("patched = True\n")
@@ -76,12 +77,12 @@ class Lab:
             {"build": BUILD, "branch": "master", "project": told, "projects": {project.canonical_name: told}},
         )  # fmt: skip
 
+    def plugins(self):
+        names = ("ceilometer", "ceilometer-powervm", "nova-powervm")
+        return {name: f"file://{self.upstream}/openstack/{name}" for name in names}
+
     def log(self, name):
         return (self.folder / "build/logs" / name).read_text()
-
-    def seconds(self):
-        events = [json.loads(line) for line in (self.folder / "build/task-events.jsonl").read_text().splitlines()]
-        return [(event["task"], event) for event in events]
 
 
 @pytest.fixture
@@ -89,6 +90,64 @@ def lab(tmp_path, upstream):
     return Lab(tmp_path, upstream)
 
 
-def test_a_whole_run(lab):
-    outcome = lab.build()
-    assert (outcome.result, outcome.error) == (Result.SUCCESS, "")
+def test_a_whole_build_whose_connection_breaks_in_stack_sh_and_the_next_one_with_another_driver(lab):
+    lab.node.behave("drop neutron")
+    passed = lab.build()
+    assert (passed.result, passed.error, passed.counts) == (Result.SUCCESS, "", ResultCounts(passed=4))
+    assert_run_as_it_is_to_be(lab.node)
+    assert_published_as_openstack_asks(lab)
+    assert not (lab.folder / BUILD).exists()
+
+    # a node that nobody has cleaned up, and a plugin whose driver is not the one that the job means
+    (lab.node.base_dir / "devstack/.ci-begun").touch()
+    (lab.folder / "build").rename(lab.folder / "first")
+    (lab.node.folder / "calls").write_text("")
+    lab.node.behave("driver powervm.driver.PowerVMDriver")
+    outcome = lab.build("nova-out-of-tree", devstack_plugins=lab.plugins())
+    assert outcome.result == Result.ERROR
+    assert outcome.error.startswith(
+        "nova-compute did not load the driver powervm_ext.driver.PowerVMDriver: its log says INFO nova.virt.driver"
+    )
+    called = lab.node.calls()
+    assert called.index("unstack.sh") < called.index("stack.sh")
+    assert "hypervisor powervm_ext " in called  # whose plugin has no file for devstack
+    assert lab.log("logs/screen-pvm-q-sriov-agt.txt")
+
+
+def assert_run_as_it_is_to_be(node):
+    called = node.calls()
+    assert [line for line in called if line in {"smt off", "stack.sh", "smt on", "unstack.sh"}] == [
+        "smt off", "stack.sh", "smt on", "unstack.sh",
+    ]  # fmt: skip
+    assert called.index("smt on") < called.index("nova-manage cell_v2 discover_hosts --verbose")
+    assert "hypervisor powervm function" in called
+    created = node.calls("openstack --os-cloud devstack-admin network create")
+    assert [line.split("--provider-segment ")[1].split()[:2] for line in created] == [
+        ["1012", "public"],
+        ["2012", "private"],
+    ]
+    nova = (node.folder / "etc/nova/nova.conf").read_text()
+    assert "compute_driver = powervm.driver.PowerVMDriver\n" in nova
+    assert "instance_name_template = pvm12-%(display_name).11s-%(uuid).8s\n" in nova
+    assert (node.base_dir / "nova/patched.py").exists()
+
+
+def assert_published_as_openstack_asks(lab):
+    logs = lab.folder / "build/logs"
+    files = {str(path.relative_to(logs)) for path in logs.rglob("*") if path.is_file()}
+    assert files >= {
+        "job-output.txt", "local.conf", "tempest.conf", "testr_results.html", "testrepository.subunit",
+        "tests-run.txt", "tests-skipped.txt", "logs/screen-n-cpu.txt", "logs/screen-q-svc.txt", "logs/stack.sh.txt",
+        "logs/etc/nova/nova.conf.txt", "logs/etc/neutron/plugins/ml2/ml2_conf.ini.txt", "logs/repositories.txt",
+    }  # fmt: skip
+    tempest = lab.log("tempest.conf")
+    for line in (
+        "image_ref = image-1",
+        "flavor_ref = flavor-1",
+        "flavor_ref_alt = flavor-2",
+        "fixed_network_name = public",
+    ):
+        assert line in tempest
+    text = "".join((logs / name).read_text(errors="replace") for name in files if name != "job-output.txt")
+    for hidden in ("secretadmin", "secretdatabase", "gAAAAAB", "10.7.7.7", "ci-node-7"):
+        assert hidden not in text, hidden

@@ -34,16 +34,9 @@ def start(
     return process
 
 
-def run(
-    folder: str,
-    argv: list[str],
-    environment: dict[str, str],
-    log: str,
-    timeout_seconds: float,
-    start_in: str | None = None,
-) -> int:
+def run(folder: str, argv: list[str], environment: dict[str, str], log: str, timeout_seconds: float) -> int:
     """Run to the end like `start`; return the exit status, 124 after a timeout (the process is killed)."""
-    process = start(folder, os.path.basename(argv[0]), argv, environment, log, start_in)
+    process = start(folder, os.path.basename(argv[0]), argv, environment, log)
     try:
         return process.wait(timeout_seconds)
     except subprocess.TimeoutExpired:

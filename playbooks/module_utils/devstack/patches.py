@@ -75,6 +75,7 @@ def _ask(gerrit_url: str, list_name: str, project: str, entry: str) -> Patch:
         with urllib.request.urlopen(url, timeout=ASK_SECONDS) as answer:
             told = json.loads(answer.read().decode("utf-8", "replace").partition("\n")[2])
     except urllib.error.HTTPError as error:
+        error.close()
         if error.code == HTTPStatus.NOT_FOUND:
             raise PatchError(f"{list_name}: {project} {entry}: Gerrit has no such change (remove it)") from None
         raise PatchError(f"{list_name}: {project} {entry}: Gerrit answers {error.code} {error.reason}") from None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 TEMPEST = FOLDER.parents[1] / "data" / "stand_in"
-PLUGINS = ("ceilometer-powervm", "networking-powervm", "nova-powervm")
+PLUGINS = ("ceilometer", "ceilometer-powervm", "networking-powervm", "nova-powervm")
 SERVICES = ("cinder", "glance", "horizon", "keystone", "neutron", "nova", "placement", "requirements")
 LPARCFG = "serial_number=IBM,02780000\npartition_id={}\npartition_entitled_capacity=100\n"
 
