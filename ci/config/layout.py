@@ -40,13 +40,13 @@ class JobSelection:
 class VariableSource:
     """One place that sets variables of a job: its file, where it begins, the variables with their marks.
 
-    `inline` says that it is a line in a project's pipeline.
+    `job` is the job that it defines, "" for a project and for a line in its pipeline.
     """
 
     path: str
     place: Place
     variables: Any
-    inline: bool
+    job: str
 
 
 @dataclass(slots=True)
@@ -266,8 +266,8 @@ class Layout:
 
 
 def _source(item: JobDefinition | ProjectDefinition) -> VariableSource:
-    inline = isinstance(item, JobDefinition) and item.inline
-    return VariableSource(item.path, item.section.place(), item.section.marks.get("vars"), inline)
+    job = item.name if isinstance(item, JobDefinition) and not item.inline else ""
+    return VariableSource(item.path, item.section.place(), item.section.marks.get("vars"), job)
 
 
 def _not_wanted(frozen: Draft | str, change: Ref) -> str | None:

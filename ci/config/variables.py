@@ -81,7 +81,7 @@ class VariableSchema:
                 except RecursionError:
                     return [Finding(self._path, 0, 0, "refers to itself without an end", "break the circle of `$ref`")]
             for problem in known[key]:
-                path, place = _place(problem, sources)
+                path, place = _place(problem, job.name, sources)
                 found[Finding(path, *place, problem.message, problem.hint)] = None
         return list(found)
 
@@ -90,13 +90,16 @@ class VariableSchema:
         return list(problems(self._validator.iter_errors(variables)))
 
 
-def _place(problem: Problem, sources: tuple[VariableSource, ...]) -> tuple[str, Place]:
-    """Return where the value is written: as much of its path as is, in the strongest source that has that much."""
+def _place(problem: Problem, job: str, sources: tuple[VariableSource, ...]) -> tuple[str, Place]:
+    """Return where the value is written: as much of its path as is, in the strongest source that has that much.
+
+    What is not written at all is missing where the job begins, and not in each of its variants.
+    """
     for length in range(len(problem.path), 0, -1):
         for source in sources:
             if place := _written(source.variables, problem.path[:length], of_key=problem.of_key):
                 return source.path, place
-    own = next(source for source in sources if not source.inline)
+    own = next(source for source in reversed(sources) if source.job == job)
     return own.path, own.place
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-# Scenarios stand in parentheses behind the tags. No part can begin with the end of another: matching takes linear time.
-_NAME = r"[A-Za-z_][\w.-]*+(?:\[[^\[\]\s]*+\])?+(?:\([^()]*+\))?+"
+# A word without a dot is a person's and no name. Scenarios stand in parentheses behind the tags. No part can begin with
+# the end of another: matching takes linear time.
+_NAME = r"[A-Za-z_]\w*+(?:\.[\w-]++)++(?:\[[^\[\]\s]*+\])?+(?:\([^()]*+\))?+"
 NAMES = re.compile(rf"(?a:{_NAME}(?:(?:\s*+,\s*+|\s++){_NAME})*+)")
 _ONE = re.compile(rf"(?a:{_NAME})")
 _TAGS = re.compile(r"\[[^\[\]\s]*+\]")

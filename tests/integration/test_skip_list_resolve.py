@@ -8,6 +8,7 @@ from tests.carried import module
 from tests.integration.test_ancestry import CHANGE, OTHER, History
 
 PAUSE, BOOT, STOP = (f"{digit * 8}-1a2b-4c3d-8e4f-5a6b7c8d9e0f" for digit in "abc")
+NO_ENTRY = "is not the ID of a test and its name (uuid, two spaces, #, the full name)"
 ONE = f"# reason: no pause\n{PAUSE}  # a.B.test_pause\n"
 TWO = f"# reason: not yet\n# until: {CHANGE}\n# bug: 12\n{BOOT}  # a.B.test_boot\n{STOP}  # a.B.test_stop\n"
 
@@ -113,12 +114,21 @@ def test_an_include_list_says_what_runs(resolve):
     assert (plan["included"], plan["excluded"]) == ([PAUSE, BOOT], [PAUSE])
 
 
+def test_a_skip_list_may_be_the_include_list_of_a_job_that_tries_what_others_skip(resolve, history):
+    history.commit("Add it", Change_Id=CHANGE)
+    plan = resolve(include=f"{ONE}\n{TWO}")
+    assert (plan["included"], plan["excluded"]) == ([PAUSE, BOOT, STOP], [])
+
+
 @pytest.mark.parametrize(
     ("include", "expected"),
     [
         ("", "skip_lists/include.txt: a list of what runs without a single test"),
         ("# reason: nothing\n\n", "skip_lists/include.txt: a list of what runs without a single test"),
-        (TWO, "skip_lists/include.txt:1: `until:` means nothing in a list of what runs"),
+        (
+            "# reason: r\nx\n",
+            "skip_lists/include.txt:2: is not the ID of a test and its name (uuid, two spaces, #, the full name)",
+        ),
     ],
 )
 def test_an_include_list_that_says_nothing_is_refused(resolve, include, expected):
@@ -152,7 +162,7 @@ def test_a_line_that_is_not_wholly_clear_stops_the_build_before_it_costs_anythin
 
 def test_all_errors_are_told_at_once_up_to_a_bound(resolve):
     told = errors(resolve, "x\n" * 30, "y\n", regex="*", include="")
-    assert told[0] == "skip_lists/0.txt:1: is not the ID of a test and its name (uuid, two spaces, #, the full name)"
+    assert told[0] == f"skip_lists/0.txt:1: {NO_ENTRY}"
     assert (len(told), told[-1]) == (21, "and 15 more")
 
 

@@ -1,10 +1,9 @@
 """Whatever a site holds, `check` ends, says one clear line for each error, and never fails itself."""
 
-import os
-
 import pytest
 
 from ci.cli import root
+from tests.unit.cli.odd_files import device, directory, fifo, loop, nowhere
 from tests.unit.config.conftest import FILES, SiteFolder
 
 JOBS, CONF, POOL = "jobs/zuul.d/jobs.yaml", "zuul.conf", "nodepool/nodepool.yaml"
@@ -69,26 +68,6 @@ def test_rubbish_in_a_file(tmp_path, capsys, case):
     assert expected in told
     assert all(line.isprintable() for line in told.splitlines())
     assert checked(site, capsys, "--json")[0] == 1
-
-
-def directory(path):
-    path.mkdir()
-
-
-def fifo(path):
-    os.mkfifo(path)
-
-
-def loop(path):
-    path.symlink_to(path.name)
-
-
-def device(path):
-    path.symlink_to("/dev/zero")
-
-
-def nowhere(path):
-    path.symlink_to("/nowhere")
 
 
 @pytest.mark.parametrize("make", [directory, fifo, loop, device, nowhere])

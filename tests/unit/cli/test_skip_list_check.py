@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import stat
 import sys
 
 import pytest
 
 from ci.cli import root
+from tests.unit.cli.odd_files import device, directory, fifo, loop, nowhere
 from tests.unit.config.conftest import SiteFolder
 
 ONE, SHARED, GONE = (f"{digit * 8}-1111-2222-3333-444444444444" for digit in "abc")
@@ -172,34 +172,14 @@ def test_a_list_in_a_folder_that_cannot_be_written(site, monkeypatch, capsys):
     assert (site.folder / "skip_lists/a.txt").read_text() == RENAMED
 
 
-def folder(path):
-    path.mkdir()
-
-
-def fifo(path):
-    os.mkfifo(path)
-
-
-def loop(path):
-    path.symlink_to(path.name)
-
-
-def device(path):
-    path.symlink_to("/dev/zero")
-
-
-def nothing(path):
-    path.unlink(missing_ok=True)
-
-
 def large(path):
     path.write_bytes(b"#\n" * (5 << 20))
 
 
 @pytest.mark.parametrize(
     ("make", "code"),
-    [(folder, "not-a-file"), (fifo, "not-a-file"), (device, "not-a-file"),
-     (loop, "unreadable"), (nothing, "unreadable"), (large, "too-large")],
+    [(directory, "not-a-file"), (fifo, "not-a-file"), (device, "not-a-file"),
+     (loop, "unreadable"), (nowhere, "unreadable"), (large, "too-large")],
 )  # fmt: skip
 @pytest.mark.parametrize("more", [(), ("--fix",)])
 def test_what_is_no_list_at_all(site, tmp_path, capsys, make, code, more):

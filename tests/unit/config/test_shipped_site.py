@@ -59,7 +59,7 @@ def test_files_that_matter(layout, name):
 )
 def test_the_skipped_tests_run_each_night_on_master(layout, pipeline, branch, runs):
     jobs = layout.select_jobs(pipeline, Branch("opendev", "openstack/nova", branch)).jobs
-    assert [job.name for job in jobs] == (["nova-in-tree-skipped"] if runs else [])
+    assert [job.name for job in jobs] == (["nova-in-tree-skipped", "lpar-sweep"] if runs else [])
     assert [str(cron) for cron in layout.pipelines[pipeline].timers] == ["0 4 * * *"]
 
 
@@ -97,3 +97,11 @@ def test_which_lists_each_job_runs_with(layout):
 def test_experimental_on_request(layout, comment, starts):
     (trigger,) = layout.pipelines["experimental"].triggers
     assert any(regex.search(comment) for regex in trigger.comments) is starts
+
+
+def test_lpars_of_a_run_are_removed_before_and_after_it(layout):
+    change = Change("opendev", "openstack/nova", "master", 1, 1, "", "", files=("nova/virt/driver.py",))
+    for job in layout.select_jobs("check", change).jobs:
+        assert "playbooks/lpar_cleanup.yaml" in job.pre_run
+        # while the workspace is still there
+        assert job.cleanup_run == ("playbooks/lpar_cleanup.yaml", "playbooks/base_cleanup.yaml")

@@ -10,6 +10,8 @@ import pytest
 
 SCHEMA, JOBS, PROJECTS = "jobs/variables.schema.json", "jobs/zuul.d/jobs.yaml", "jobs/zuul.d/projects.yaml"
 RULES = {
+    "if": {"properties": {"kind": {"const": "fancy"}}, "required": ["kind"]},
+    "then": {"required": ["size"], "properties": {"name": {"const": "pearl", "errorMessage": "fancy ones are pearls (say so)"}}},
     "type": "object",
     "additionalProperties": False,
     "properties": {
@@ -24,8 +26,6 @@ RULES = {
         "never": {"not": {}},
         "free": True,
     },
-    "if": {"properties": {"kind": {"const": "fancy"}}, "required": ["kind"]},
-    "then": {"required": ["size"], "properties": {"name": {"const": "pearl", "errorMessage": "fancy ones are pearls (say so)"}}},
 }  # fmt: skip
 
 
@@ -99,6 +99,12 @@ def test_a_nested_variable_is_named_where_that_part_of_it_is_written(with_rules)
     assert with_rules.errors() == [f"{JOBS}:10:15: `nested.deep` must be true or false, not 3"]
 
 
+def test_what_is_missing_is_told_once_for_a_job_and_its_variants(with_rules):
+    variant = "- job: {name: x, branches: stable/pike, vars: {free: 1}}\n"
+    with_rules.add(JOBS, job("kind: fancy") + variant + "- job: {name: x, vars: {free: 2}}\n")
+    assert with_rules.errors() == [f"{JOBS}:6:5: `size` is missing (add it)"]
+
+
 def test_variables_of_a_project_and_of_its_pipeline(with_rules):
     text = "- project:\n    name: nova\n    vars: {size: big}\n    check:\n      jobs:\n        - base:\n            vars: {name: 7}\n"
     with_rules.write(PROJECTS, text)
@@ -157,6 +163,14 @@ def test_a_broken_schema_is_one_clear_line(site, text, expected):
     site.write(SCHEMA, text)
     (error,) = site.errors()
     assert error.startswith(SCHEMA + expected)
+
+
+def test_nothing_is_asked_of_the_net(site, monkeypatch):
+    asked = []
+    monkeypatch.setattr("urllib.request.urlopen", asked.append)
+    site.write(SCHEMA, '{"$ref": "https://example.org/schema"}')
+    assert len(site.errors()) == 1
+    assert asked == []
 
 
 def test_a_site_without_a_schema_has_whatever_variables_it_likes(site):

@@ -18,7 +18,7 @@ OTHER = "c3d4e5f6-a7b8-9012-cdef-123456789012"
 
 def write(folder, *tests):
     """Write a report as builds do."""
-    _write(folder, tests, summarize(tests, ""))
+    _write(folder, tests, summarize(tests, ""), None)
 
 
 def rows(folder, *tests):

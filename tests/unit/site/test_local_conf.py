@@ -138,8 +138,8 @@ def test_bridge_mappings_go_where_the_l2_plugin_reads_them(conf):
     assert conf(OUT_OF_TREE[-1]).ml2("AGENT", "bridge_mappings") is None
     assert conf("mappings of ovs").localrc["OVS_BRIDGE_MAPPINGS"] == "a:br-a,default:br-b"
     assert conf("mappings of ovs").localrc["OVS_PHYSICAL_BRIDGE"] == "br-b"
-    assert conf("ovs False False").localrc["OVS_BRIDGE_MAPPINGS"] == "default:br-default"
-    assert conf("linuxbridge False False").localrc["LB_INTERFACE_MAPPINGS"] == "default:ibmveth3"
+    assert conf("ovs").localrc["OVS_BRIDGE_MAPPINGS"] == "default:br-default"
+    assert conf("linuxbridge").localrc["LB_INTERFACE_MAPPINGS"] == "default:ibmveth3"
 
 
 def test_vscsi_has_cinder_and_says_no_password(conf):

@@ -90,6 +90,7 @@ def test_an_include_list_without_an_expression_selects_everything(text):
 def test_an_include_list_of_bad_lines_is_not_called_empty():
     codes = [finding.code for finding in check(block(ONE.upper()), None, is_include=True).errors]
     assert codes == ["capital-id", "missing-name"]
+    assert [finding.code for finding in check(block("compute"), None, is_include=True).errors] == ["no-id"]
     unread = ListCheck(TODAY).check("x", "# x\n".encode("utf-16"), is_include=True)
     assert [finding.code for finding in unread.errors] == ["not-utf-8"]
 

@@ -93,10 +93,6 @@ def test_what_is_off_is_switched_on_by_one_line(site, job):
     assert {one.name: one.voting for one in jobs} == {IN_TREE: True, OUT_OF_TREE: True, job: False}
 
 
-def test_the_files_of_a_variant_stay_readable(written):
-    assert all(len(text.splitlines()) < 100 for text in written.values())
-
-
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [

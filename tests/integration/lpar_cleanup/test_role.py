@@ -1,0 +1,193 @@
+"""The role of LPAR clean-up, by real ansible-playbook and the real engine, against the REST stand-in."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from lab.sshd_node import SshdNode
+
+from ci.model.build import Result
+from tests.integration.test_ansible import Lab, command
+
+ROOT = Path(__file__).resolve().parents[3]
+LPARCFG = "lparcfg 1.9\nserial_number=IBM,02{serial}\nsystem_type=IBM,8286-42A\npartition_id={node}\nR4=0x32\n"
+INVENTORY = "node ansible_connection=local ansible_python_interpreter=/usr/bin/python3\n"
+
+
+@pytest.fixture
+def variables(guests, rest, tmp_path):
+    """What the role is told on a node of the system."""
+    lparcfg = tmp_path / "lparcfg"
+    lparcfg.write_text(LPARCFG.format(serial=guests.system.serial, node=5))
+    return {
+        "lpar_cleanup_lparcfg": str(lparcfg),
+        "lpar_cleanup_python": sys.executable,
+        "lpar_cleanup_host": "127.0.0.1",
+        "lpar_cleanup_protocol": "http",
+        "lpar_cleanup_port": rest.port,
+        "lpar_cleanup_power_off_seconds": 1,
+        "lpar_cleanup_confirm_seconds": 0,
+        "lpar_cleanup_services": [],
+        "zuul": {"executor": {"log_root": str(tmp_path)}},
+    }
+
+
+@pytest.fixture
+def play(tmp_path):
+    """Run a playbook on the node."""
+    (tmp_path / "inventory").write_text(INVENTORY)
+    program = Path(sys.executable).with_name("ansible-playbook")
+
+    def run(playbook, variables, **environment):
+        argv = [program, "-i", tmp_path / "inventory", "-e", json.dumps(variables), f"playbooks/{playbook}"]
+        environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", **environment}
+        return subprocess.run(argv, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def test_the_nodes_lpars_go_and_console_and_logs_tell_of_it(play, guests, rest, variables, tmp_path):
+    guests.add(51)
+    before = guests.system.state()
+    guests.add(5)
+    done = play("lpar_cleanup.yaml", variables)
+    assert done.returncode == 0, done.stdout
+    assert guests.system.state() == before
+    assert "removed: 1 LPARs and" in done.stdout
+    log = (tmp_path / "lpar-cleanup-before-node.txt").read_text()
+    assert log.startswith("removed: 1 LPARs and")
+    assert log.endswith("not touched:\n  1 LPARs of node 51: they are another node's\n")
+    again = play("lpar_cleanup.yaml", variables | {"zuul_success": "True"})
+    assert (tmp_path / "lpar-cleanup-after-node.txt").read_text().startswith("removed: 0 LPARs and 0 things")
+    assert "changed=0" not in done.stdout
+    assert again.returncode == 0
+
+
+def test_what_is_left_does_not_fail_the_build_and_is_seen(play, guests, rest, variables, tmp_path):
+    guests.system.behaviour[guests.add(5)] = "stuck"
+    done = play("lpar_cleanup.yaml", variables)
+    assert done.returncode == 0, done.stdout
+    assert "WARNING: 1 things are left on the system" in done.stdout
+    assert "HSCL0DB4" in (tmp_path / "lpar-cleanup-before-node.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"lpar_cleanup_port": 1, "lpar_cleanup_timeout_seconds": 1}, "Connection refused"),
+        ({"lpar_cleanup_python": "/usr/bin/python3"}, "pypowervm cannot be used: No module named"),
+        ({"lpar_cleanup_python": "/no/python"}, "WARNING: the LPAR clean-up itself failed"),
+        ({"lpar_cleanup_orphans": "all"}, "WARNING: the LPAR clean-up itself failed: value of orphans must be one of"),
+    ],
+)
+def test_a_clean_up_that_is_not_possible_is_seen_and_does_not_fail_the_build(
+    play, guests, variables, tmp_path, change, said
+):
+    guests.add(5)
+    before = guests.system.state()
+    done = play("lpar_cleanup.yaml", variables | change)
+    assert done.returncode == 0, done.stdout
+    assert guests.system.state() == before
+    assert said in (tmp_path / "lpar-cleanup-before-node.txt").read_text()
+
+
+def test_a_rest_server_that_hangs_ends_with_the_time_of_the_clean_up(play, guests, rest, variables, tmp_path):
+    guests.add(5)
+    rest.hold("GET .*/ManagedSystem$")
+    done = play("lpar_cleanup.yaml", variables | {"lpar_cleanup_timeout_seconds": 1})
+    assert done.returncode == 0, done.stdout
+    assert "its time is over" in (tmp_path / "lpar-cleanup-before-node.txt").read_text()
+
+
+def test_a_machine_that_is_no_lpar_is_left_alone_and_says_so(play, rest, variables):
+    done = play("lpar_cleanup.yaml", variables | {"lpar_cleanup_lparcfg": "/none/lparcfg"})
+    assert done.returncode == 0, done.stdout
+    assert "No LPAR of a PowerVM system: there is no /none/lparcfg" in done.stdout
+    assert rest.requests == []
+
+
+def test_a_node_that_does_not_tell_its_id_touches_nothing(play, rest, variables, tmp_path):
+    Path(variables["lpar_cleanup_lparcfg"]).write_text("partition_id=5;rm\n")
+    done = play("lpar_cleanup.yaml", variables)
+    assert done.returncode == 0, done.stdout
+    assert "tells no LPAR id" in (tmp_path / "lpar-cleanup-before-node.txt").read_text()
+    assert rest.requests == []
+
+
+def test_a_dry_run_changes_nothing(play, guests, rest, variables):
+    guests.add(5)
+    before = guests.system.state()
+    done = play("lpar_cleanup.yaml", variables | {"lpar_cleanup_dry_run": True})
+    assert done.returncode == 0, done.stdout
+    assert guests.system.state() == before
+    assert "would be removed: 1 LPARs and" in done.stdout
+
+
+def test_a_password_is_read_on_the_node_and_shown_nowhere(play, guests, variables, tmp_path):
+    guests.add(5)
+    (tmp_path / "password").write_text("hunter2\n")
+    account = {"lpar_cleanup_username": "ci", "lpar_cleanup_password_file": str(tmp_path / "password")}
+    with guests.served(tmp_path, password="hunter2") as rest:
+        done = play("lpar_cleanup.yaml", variables | account | {"lpar_cleanup_port": rest.port}, ANSIBLE_VERBOSITY="4")
+    assert "removed: 1 LPARs" in done.stdout
+    assert "hunter2" not in done.stdout + done.stderr + (tmp_path / "lpar-cleanup-before-node.txt").read_text()
+
+
+def test_the_role_makes_itself_a_python_with_pypowervm(play, guests, variables, tmp_path):
+    guests.add(5)
+    with tempfile.TemporaryDirectory(prefix=".powervm-ci-", dir=Path.home()) as folder:
+        own = variables | {"lpar_cleanup_python": "", "lpar_cleanup_install_seconds": 600}
+        own["lpar_cleanup_venv"] = f"~/{Path(folder).name}/venv"
+        done = play("lpar_cleanup.yaml", own)
+        assert "removed: 1 LPARs" in done.stdout, done.stdout
+        ready = Path(folder, "venv", "ready").stat()
+        assert "removed: 0 LPARs" in play("lpar_cleanup.yaml", own).stdout
+        assert Path(folder, "venv", "ready").stat().st_mtime_ns == ready.st_mtime_ns
+
+
+def test_without_a_package_index_the_build_goes_on_and_it_is_seen(play, guests, variables, tmp_path):
+    guests.add(5)
+    own = variables | {"lpar_cleanup_python": "", "lpar_cleanup_venv": str(tmp_path / "venv")}
+    done = play("lpar_cleanup.yaml", own, PIP_NO_INDEX="1")
+    assert done.returncode == 0, done.stdout
+    assert "WARNING: no Python with pypowervm" in done.stdout
+    assert "WARNING: the LPAR clean-up itself failed" in done.stdout or "pypowervm cannot be used" in done.stdout
+
+
+@pytest.mark.parametrize("policy", ["report", "remove"])
+def test_the_sweep_fails_only_where_people_must_look(play, guests, variables, policy):
+    guests.add(51)
+    before = guests.system.state()
+    guests.add(77)
+    done = play("lpar_sweep.yaml", variables | {"lpar_cleanup_orphans": policy})
+    if policy == "report":
+        assert done.returncode == 2
+        assert "1 things are left on the system" in done.stdout
+        assert "node 77 has no LPAR any more" in done.stdout
+    else:
+        assert done.returncode == 0, done.stdout
+        assert guests.system.state() == before
+
+
+def test_a_build_that_times_out_is_cleaned_up_after(guests, variables, tmp_path):
+    guests.add(51)
+    before = guests.system.state()
+    guests.add(5)
+    del variables["zuul"]
+    with SshdNode(tmp_path / "sshd", addresses=("127.0.0.2",)) as sshd:
+        lab = Lab(tmp_path / "lab", sshd)
+        for name in ("library", "lpar_cleanup.yaml", "module_utils", "roles"):
+            (lab.site / "playbooks" / name).symlink_to(ROOT / "playbooks" / name)
+        run = lab.playbook("run", command("sleep 600"))
+        spec = lab.spec(
+            timeout_seconds=2, variables=variables, run=(run,), cleanup_run=("playbooks/lpar_cleanup.yaml",)
+        )
+        outcome = lab.run(spec)
+    assert outcome.result == Result.TIMED_OUT
+    assert guests.system.state() == before
+    assert "removed: 1 LPARs and" in lab.log(spec)
+    assert "removed: 1 LPARs and" in Path(spec.log_folder, "lpar-cleanup-after-compute.txt").read_text()
