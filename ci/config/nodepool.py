@@ -145,7 +145,7 @@ class NodepoolReader:
                 yield value["name"], node
 
     def _check_launcher(self, value: Any, place: Place, static: set[str]) -> None:
-        """Check the labels of a provider that a launcher serves, and warn where fixed machines do not serve them too."""
+        """Check the labels of a launcher's provider, and warn where fixed machines do not serve them too."""
         if not isinstance(value, Mapping) or not isinstance(value.get("name"), str) or _driver(value) == "static":
             return
         offered = [label for pool in _mappings(value.get("pools")) for label in _mappings(pool.get("labels"))]
