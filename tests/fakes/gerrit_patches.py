@@ -5,38 +5,25 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import threading
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Self
+from http.server import SimpleHTTPRequestHandler
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from tests.fakes.devstack import git
+from tests.fakes.loopback import LoopbackServer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-ADDRESS = "127.0.0.1"
 
-
-class FakePatches:
+class FakePatches(LoopbackServer):
     """A context manager with one bare repository for each project that has a change."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.changes: dict[int, dict[str, object]] = {}
         folder.mkdir(parents=True)
-        handler = type("Handler", (_Handler,), {"patches": self})
-        self._server = ThreadingHTTPServer((ADDRESS, 0), handler)
-        self._server.daemon_threads = True
-        self.url = f"http://{ADDRESS}:{self._server.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(_Handler)
 
     def add(self, number: int, source: Path, project: str = "openstack/nova", **told: object) -> None:
         """Add a change, or its next patch set: the HEAD of a repository."""
@@ -64,20 +51,20 @@ class FakePatches:
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    patches: FakePatches
+    owner: FakePatches
 
     def do_GET(self) -> None:
         """Answer REST, and files of repositories."""
         if not self.path.startswith("/changes/"):
             super().do_GET()
             return
-        content = self.patches.answer(self.path)
+        content = self.owner.answer(self.path)
         self.send_response(200 if content else 404)
         self.end_headers()
         self.wfile.write(content or b"Not found")
 
     def translate_path(self, path: str) -> str:
-        return str(self.patches.folder / unquote(path.partition("?")[0]).strip("/"))
+        return str(self.owner.folder / unquote(path.partition("?")[0]).strip("/"))
 
     def log_message(self, *_: object) -> None:
         pass
