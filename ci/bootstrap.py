@@ -14,8 +14,8 @@ from ci.ansible.process import AnsibleRunner
 from ci.ansible.remains import BuildRemains
 from ci.errors import CIError
 from ci.gerrit.adapter import SshGerrit
+from ci.git.ancestry import GitHistory
 from ci.git.file_history import file_history
-from ci.git.history import GitHistory
 from ci.git.site_repository import Author, GitSiteRepository
 from ci.git.sources import GitSources
 from ci.nodes.health import SshProber
@@ -24,6 +24,7 @@ from ci.results.report import JsonReports
 from ci.services.build_preparation import BuildPreparation, SiteFiles
 from ci.services.catch_up import CatchUp
 from ci.services.clock import SystemClock
+from ci.services.dependencies import Dependencies
 from ci.services.executor import Executor
 from ci.services.folders import Folders
 from ci.services.janitor import Janitor, Limits
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
 
     from ci.config.settings import GerritSettings
     from ci.config.site import Site
+    from ci.model.change import Change
+    from ci.model.depends_on import Chain
     from ci.ports import FileHistory
     from ci.web.server import WebServer  # noqa: TC004 - commands need not load a web server
 
@@ -180,6 +183,16 @@ def _lockstep(
     )  # fmt: skip
 
 
+def chain(site: Site, change: Change) -> Chain:
+    """Return what a change is to be tested with, as the site's Gerrits tell it now."""
+    gerrits = {name: gerrit(settings) for name, settings in site.settings.gerrits.items()}
+    try:
+        return Dependencies(gerrits, site.settings.gerrits).of(change)
+    finally:
+        for one in gerrits.values():
+            one.close()
+
+
 def sources(site: Site, folders: Folders) -> GitSources:
     """Return what prepares the sources of builds."""
     return GitSources(site.settings.gerrits, folders.mirrors)
@@ -243,7 +256,8 @@ def build_engine(site: Site, folders: Folders) -> Engine:
     gerrits = {name: gerrit(settings) for name, settings in site.settings.gerrits.items()}
     nodes = StaticNodes(site.nodes)
     where = links(site)
-    scheduler = Scheduler(site.layout, gerrits, store, where, pulse, clock, site.settings.infra_policy)
+    chain_of = Dependencies(gerrits, site.settings.gerrits).of
+    scheduler = Scheduler(site.layout, gerrits, store, where, pulse, clock, site.settings.infra_policy, chain_of)
     prepared = sources(site, folders)
     executor = Executor(
         BuildPreparation(site_files(site), prepared, folders),

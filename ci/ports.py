@@ -66,6 +66,10 @@ class Gerrit(Protocol):
         """The changes with that Change-Id, one for each project and branch, as far as we may see them."""
         ...
 
+    def changes_at(self, project: str, commit: str) -> tuple[Change, ...]:
+        """The changes of a project that have this commit as a patch set, current or not; () when we see none."""
+        ...
+
     def newest_update(self, projects: Sequence[str]) -> int:
         """Gerrit's own time in seconds of the last update of any change of the projects, 0 for none."""
         ...
@@ -93,9 +97,11 @@ class SourcePreparer(Protocol):
         """Fetch, merge the change onto the tip of its branch, and lay it out below `folder`.
 
         Each project ends up in `folder/<canonical name>`: a git repository without a work tree whose HEAD is the
-        branch, with the change, where there is one, merged into it. The change's own project comes first. All builds of
-        one buildset get the same commits, also those of a later service. Raises `MergeConflict`; `Unavailable` when the
-        server cannot be reached; `Refused` when it says no for good; `Interrupted` soon after `interrupt` was set.
+        branch, with the change, where there is one, merged into it after those of its dependencies that are for the
+        same project. The change's own project comes first; those of its dependencies are there too, at the change's
+        branch or else their default one. All builds of one buildset get the same commits, also those of a later
+        service. Raises `MergeConflict`; `Unavailable` when the server cannot be reached; `Refused` when it says no for
+        good; `Interrupted` soon after `interrupt` was set.
         """
         ...
 

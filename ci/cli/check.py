@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ci.cli.lockstep_warnings import lockstep_warnings
+from ci.cli.words import plural
 from ci.errors import Finding, SiteError
 from ci.skip_lists.check import CheckedList, ListCheck
 from ci.skip_lists.review import Review, files_of_site
@@ -81,11 +82,7 @@ def _tell(findings: list[Finding], warnings: list[Finding], site: Site | None, l
         click.echo(f"warning: {warning}")
     if findings:
         files = len({finding.path for finding in findings})
-        click.echo(f"{_plural(len(findings), 'error')} in {_plural(files, 'file')}")
+        click.echo(f"{plural(len(findings), 'error')} in {plural(files, 'file')}")
     elif site:
-        found = ", ".join(_plural(count, name.removesuffix("s")) for name, count in _counts(site, lists).items())
+        found = ", ".join(plural(count, name.removesuffix("s")) for name, count in _counts(site, lists).items())
         click.echo(f"OK: {found}")
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" + ("" if count == 1 else "s")

@@ -9,12 +9,15 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
+from ci.cli.words import plural
 from ci.config.reading import suggestion
-from ci.errors import CIError, UsageError
+from ci.errors import CIError, UsageError, printable
 from ci.gerrit.fields import MalformedJSON
 from ci.gerrit.parsing import parse_event
 from ci.model.change import Approval, Change
+from ci.model.depends_on import as_change_id, headers, named
 from ci.model.event import EventType
+from ci.services.dependencies import places
 from ci.services.triggers import judge
 
 if TYPE_CHECKING:
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from ci.config.site import Site
     from ci.model.event import Event
 
+MAX_SHOWN_NEEDS = 20
+MAX_SHOWN_HEADER = 200
 _STATUS_AFTER = {
     EventType.CHANGE_ABANDONED: "ABANDONED",
     EventType.CHANGE_RESTORED: "NEW",
@@ -54,7 +59,7 @@ def explain(invocation: Invocation, events: IO[bytes], connection: str | None, a
         broken = broken or explanation.type is None
         click.echo(json.dumps(dataclasses.asdict(explanation)) if as_json else explanation.told())
     if explainer.without_files:
-        count = f"{explainer.without_files} event" + ("s" if explainer.without_files > 1 else "")
+        count = plural(explainer.without_files, "event")
         click.echo(
             f"note: {count} did not say which files changed: `files` and `irrelevant-files` had no say", err=True
         )
@@ -79,13 +84,15 @@ class Explanation:
     pipelines: list[str] = field(default_factory=list)
     jobs: list[str] = field(default_factory=list)
     why_not: list[str] = field(default_factory=list)
+    depends_on: list[str] = field(default_factory=list)
 
     def told(self) -> str:
         """Return the text for people."""
         head = f"{self.n}: {self.type or 'not an event'}"
         if self.pipelines:
             head += f" starts {', '.join(self.jobs) or 'no jobs'} in {', '.join(self.pipelines)}"
-        return "\n".join([head, *(f"    {reason}" for reason in self.why_not)])
+        lines = [*(f"Depends-On: {one}" for one in self.depends_on), *self.why_not]
+        return "\n".join([head, *(f"    {line}" for line in lines)])
 
 
 @dataclass(slots=True)
@@ -106,6 +113,7 @@ class Explainer:
         self._layout: Layout = site.layout
         self._connection = connection
         self._own_users = {name: gerrit.user for name, gerrit in site.settings.gerrits.items()}
+        self._places = places(site.settings.gerrits)
         self._file = file
         self._changes: dict[int, _Known] = {}
         self.without_files = 0
@@ -133,7 +141,19 @@ class Explainer:
                 self.without_files += change.files is None
                 explanation.pipelines.append(pipeline.name)
                 explanation.jobs.extend(job.name for job in selection.jobs)
+        if explanation.jobs and change is not None:
+            explanation.depends_on.extend(self._needs(header) for header in headers(change.message)[:MAX_SHOWN_NEEDS])
         return explanation
+
+    def _needs(self, header: str) -> str:
+        """Say which change a `Depends-On` line means; what that one needs in turn only its Gerrit knows."""
+        shown = printable(header[:MAX_SHOWN_HEADER])
+        if as_change_id(header):
+            return f"{shown} (a Change-Id, in {self._connection})"
+        found = named(header, self._places)
+        return (
+            f"{shown} (change {found[1]} of {found[0]})" if found else f"{shown} (no change of these Gerrits: ignored)"
+        )
 
     def _learn(self, event: Event) -> Change | None:
         """Bring what is known up to the event and return its change in that state."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ci.errors import CIError, Finding
 from ci.model.lockstep import LockstepMode
+from ci.services.folders import Folders
 from ci.services.lockstep_words import told
 from ci.skip_lists.waits import waits
 from ci.store.lockstep import read_statuses
@@ -22,7 +23,7 @@ def lockstep_warnings(skip_lists: Sequence[SkipList], site: Site | None) -> Iter
     found = [wait for skip_list in skip_lists for wait in waits(skip_list)]
     if not found or site is None or site.settings.lockstep is LockstepMode.OFF:
         return
-    database = site.settings.state_dir / "ci.db"
+    database = Folders(site.settings.state_dir).database
     try:
         known = read_statuses(database)
     except CIError as error:

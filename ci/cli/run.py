@@ -46,6 +46,7 @@ def run(
     folders = bootstrap.state_folder(site.settings.state_dir)
     change = find_change(site, connection, change_name)
     frozen = _frozen(site, job, change, pipeline)
+    change = _with_dependencies(site, change)
     if shortage := bootstrap.room(site, folders).reason():
         raise CIError(f"no build is taken: {shortage}")
     store = bootstrap.open_store(folders)
@@ -60,6 +61,20 @@ def run(
     finally:
         single.give_back_nodes()
     return _tell(outcome, spec)
+
+
+def _with_dependencies(site: Site, change: Change) -> Change:
+    from ci import bootstrap  # noqa: PLC0415
+    from ci.model.depends_on import told  # noqa: PLC0415
+
+    chain = bootstrap.chain(site, change)
+    for line in chain.ignored:
+        click.echo(f"ignored: {line}", err=True)
+    if chain.problem:
+        raise CIError(f"change {change.name} cannot be tested: {chain.problem}")
+    if chain.changes:
+        click.echo(f"tested with {told(chain.changes)}", err=True)
+    return chain.put_on(change)
 
 
 def _frozen(site: Site, job: str, change: Change, pipeline: str | None) -> FrozenJob:

@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
     from ci.cli.root import Invocation
     from ci.config.layout import Layout
+    from ci.ports import FileHistory
     from ci.skip_lists.site_lists import SiteLists
 
 
 @dataclass(frozen=True, slots=True)
-class JobSelection:
+class JobSkips:
     """What a job leaves out on some branches of the site, () where that is on all of them."""
 
     job: str
@@ -46,7 +47,7 @@ class SiteSkipLists:
     site: Site | None
     lists: Mapping[str, SkipList]
     includes: frozenset[str] = frozenset()
-    jobs: tuple[JobSelection, ...] = ()
+    jobs: tuple[JobSkips, ...] = ()
 
 
 def load_skip_lists(invocation: Invocation) -> SiteSkipLists:
@@ -60,7 +61,7 @@ def load_skip_lists(invocation: Invocation) -> SiteSkipLists:
         _warn_of_errors(one)
     excludes = {path for _, named in uses for path in named.excludes}
     jobs = [
-        JobSelection(job, tuple(branches), named, _selection(job, named, lists))
+        JobSkips(job, tuple(branches), named, _selection(job, named, lists))
         for (job, named), branches in sorted(uses.items(), key=lambda use: use[0][0])
     ]
     return SiteSkipLists(site, lists, known.includes - excludes, tuple(jobs))
@@ -73,6 +74,16 @@ def load_site_if_good(invocation: Invocation) -> Site | None:
     except SiteError as error:
         click.echo(f"warning: jobs are not known: {error.findings[0]} (powervm-ci check tells all)", err=True)
         return None
+
+
+def site_history(invocation: Invocation) -> FileHistory | None:
+    """Return the history of the site's files, None where there is none; that it is cut is said on stderr."""
+    from ci import bootstrap  # noqa: PLC0415 - slow to import
+
+    history = bootstrap.site_history(invocation.site)
+    if history and history.is_cut:
+        click.echo("warning: a shallow clone: older commits are missing (git fetch --unshallow)", err=True)
+    return history
 
 
 def exclude_lists(invocation: Invocation, site: Site | None) -> frozenset[str]:

@@ -28,15 +28,12 @@ def burn_down(invocation: Invocation, since: datetime | None, as_json: bool) -> 
 
     The site must be kept in git. The table shows the last such commit of each month (UTC).
     """
-    from ci import bootstrap  # noqa: PLC0415 - slow to import
-    from ci.cli.site_skip_lists import exclude_lists, load_site_if_good  # noqa: PLC0415
+    from ci.cli.site_skip_lists import exclude_lists, load_site_if_good, site_history  # noqa: PLC0415 - slow to import
     from ci.skip_lists.burn_down import burn_down as count  # noqa: PLC0415
 
-    history = bootstrap.site_history(invocation.site)
+    history = site_history(invocation)
     if history is None:
         raise CIError(f"{invocation.site}: is in no git repository with a commit: the counts come from its history")
-    if history.is_cut:
-        click.echo("warning: a shallow clone: older commits are missing (git fetch --unshallow)", err=True)
     lists = exclude_lists(invocation, load_site_if_good(invocation))
     points = count(history, lists, since.replace(tzinfo=UTC).timestamp() if since else 0.0)
     if as_json:

@@ -10,7 +10,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from ci.cli.known_tests import known_tests, tempest_option, tests_option
+from ci.cli.listing_options import known_tests, tempest_option, tests_option
+from ci.cli.words import plural
 from ci.config.site import CONFIG_NAME
 from ci.errors import Finding, SiteError
 from ci.skip_lists.check import ListCheck, listing_warnings
@@ -155,13 +156,7 @@ def _print(told: _Told, counts: Iterable[Counts]) -> None:
         lists = ", ".join(one.lists)
         click.echo(f"{name}: {mended}{one.run} of {one.tests} tests run, {one.skip} are left out ({lists})")
     entries = sum(len(one.checked.skip_list.ids) for one in told.lists)
-    what = f"{_plural(len(told.lists), 'list')}, {_plural(entries, 'entry')}, {_plural(len(told.warnings), 'warning')}"
-    click.echo(f"{_plural(len(told.errors), 'error')} in {what}" if told.errors else f"OK: {what}")
+    what = f"{plural(len(told.lists), 'list')}, {plural(entries, 'entry')}, {plural(len(told.warnings), 'warning')}"
+    click.echo(f"{plural(len(told.errors), 'error')} in {what}" if told.errors else f"OK: {what}")
     if fixable := sum(one.fixable for one in told.lists):
-        click.echo(f"{_plural(fixable, 'line')} can be repaired by --fix")
-
-
-def _plural(count: int, noun: str) -> str:
-    return (
-        f"{count} {noun}" if count == 1 else f"{count} {noun.removesuffix('y')}{'ies' if noun.endswith('y') else 's'}"
-    )
+        click.echo(f"{plural(fixable, 'line')} can be repaired by --fix")

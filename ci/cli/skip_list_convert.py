@@ -10,8 +10,9 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from ci.cli.known_tests import asked_tests, tempest_option, tests_option
+from ci.cli.listing_options import asked_tests, tempest_option, tests_option
 from ci.cli.root import reason_option
+from ci.cli.words import plural
 from ci.errors import CIError, Finding, SiteError, UsageError
 from ci.skip_lists.files import MAX_LIST_BYTES, read_list, replace_list
 
@@ -113,8 +114,4 @@ def _tell(conversion: Conversion, output: Path | None, *, as_json: bool) -> None
         return
     lost = f", {len(conversion.lost)} could not be converted" if conversion.lost else ""
     where = f"{output}: " if output else ""
-    click.echo(f"{where}{_plural(conversion.entries, 'ID')} in {_plural(conversion.blocks, 'block')}{lost}", err=True)
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" + ("" if count == 1 else "s")
+    click.echo(f"{where}{plural(conversion.entries, 'ID')} in {plural(conversion.blocks, 'block')}{lost}", err=True)

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from ci.cli.known_tests import asked_tests, tempest_option, tests_option
+from ci.cli.listing_options import asked_tests, tempest_option, tests_option
 from ci.config.reading import suggestion
 from ci.errors import SiteError, UsageError, printable
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ci.cli.root import Invocation
-    from ci.cli.site_skip_lists import JobSelection, SiteSkipLists
+    from ci.cli.site_skip_lists import JobSkips, SiteSkipLists
     from ci.skip_lists.compare import Comparison, Difference
     from ci.skip_lists.selection import Selection
 
@@ -77,7 +77,7 @@ class _Sides:
             raise UsageError(f"no list {name}, and no job of that name that has lists ({suggestion(name, known)})")
         return _trusted(self._on_branch(name, found).selection)
 
-    def _on_branch(self, name: str, found: list[JobSelection]) -> JobSelection:
+    def _on_branch(self, name: str, found: list[JobSkips]) -> JobSkips:
         branch = self._branch or "master"
         for job in found:
             if not job.branches or branch in job.branches or (self._branch is None and len(found) == 1):

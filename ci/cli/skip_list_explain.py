@@ -11,8 +11,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from ci.cli.known_tests import asked_tests, tempest_option, tests_option
-from ci.cli.site_skip_lists import JobSelection, SiteSkipLists, load_skip_lists
+from ci.cli.listing_options import asked_tests, tempest_option, tests_option
+from ci.cli.site_skip_lists import JobSkips, SiteSkipLists, load_skip_lists, site_history
 from ci.cli.tables import utc
 from ci.errors import CIError, printable
 from ci.model.history import DayResults
@@ -107,14 +107,10 @@ def _presences(
     invocation: Invocation, site: SiteSkipLists, subject: Subject, entries: Sequence[Mention]
 ) -> dict[str, Presence] | None:
     """Return since when each list has the ID; None where there is no history."""
-    from ci import bootstrap  # noqa: PLC0415 - slow to import
-
     try:
-        history = bootstrap.site_history(invocation.site)
+        history = site_history(invocation)
         if history is None:
             return None
-        if history.is_cut:
-            click.echo("warning: a shallow clone: older commits are missing (git fetch --unshallow)", err=True)
         return ListHistory(history, site.lists).presences(subject.identity, {entry.path for entry in entries})
     except CIError as error:
         click.echo(f"warning: {printable(str(error))}", err=True)
@@ -141,7 +137,7 @@ def _told(answer: Answer) -> Iterator[str]:
     yield from _results(answer.results)
 
 
-def _job(job: JobSelection, subject: Subject) -> str:
+def _job(job: JobSkips, subject: Subject) -> str:
     skip = job.selection.skip(subject.identity, subject.names)
     where = f" on {', '.join(job.branches)}" if job.branches else ""
     if skip is None:
@@ -196,7 +192,7 @@ def _as_record(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _entry_record(entry: Mention, jobs: Sequence[JobSelection], presence: Presence | None) -> dict[str, Any]:
+def _entry_record(entry: Mention, jobs: Sequence[JobSkips], presence: Presence | None) -> dict[str, Any]:
     return {
         "path": entry.path,
         "line": entry.line,
@@ -212,7 +208,7 @@ def _commit_record(commit: Commit) -> dict[str, Any]:
     return {"commit": commit.id, "at": commit.authored_at, "subject": commit.subject}
 
 
-def _job_record(job: JobSelection, subject: Subject) -> dict[str, Any]:
+def _job_record(job: JobSkips, subject: Subject) -> dict[str, Any]:
     skip = job.selection.skip(subject.identity, subject.names)
     record = {"job": job.job, "branches": job.branches, "runs": skip is None}
     return record | ({"reason": skip.reason, "path": skip.path, "line": skip.line} if skip else {})

@@ -74,6 +74,15 @@ def _status(site: Site, folders: Folders, store: SqliteStore, *, running: bool) 
                 "change": buildset.change.number if isinstance(buildset.change, Change) else None,
                 "patchset": buildset.change.patchset if isinstance(buildset.change, Change) else None,
                 "subject": buildset.change.subject,
+                "dependencies": [
+                    {
+                        "connection": one.connection,
+                        "project": one.project,
+                        "change": one.number,
+                        "patchset": one.patchset,
+                    }
+                    for one in buildset.change.dependencies
+                ],
                 "created_at": buildset.created_at,
                 "builds": [
                     as_record(BuildView(build, buildset.change, buildset.pipeline), folders)

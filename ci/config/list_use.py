@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ci.config.list_variables import EXCLUDE_LISTS, INCLUDE_LIST, paths_of
 from ci.model.change import Branch
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ def lists_of_jobs(layout: Layout) -> dict[str, ListUse]:
     for pipeline, job in _frozen(layout):
         known = found.get(job.name, ListUse())
         found[job.name] = ListUse(
-            known.excludes | _paths(job, "tempest_exclude_lists"),
-            known.includes | _paths(job, "tempest_include_list"),
+            known.excludes.union(paths_of(job.variables.get(EXCLUDE_LISTS))),
+            known.includes.union(paths_of(job.variables.get(INCLUDE_LIST))),
             known.pipelines | {pipeline},
         )
     return found
@@ -42,10 +43,3 @@ def _frozen(layout: Layout) -> Iterator[tuple[str, FrozenJob]]:
             for branch in layout.branches:
                 about = Branch(project.connection, project.name, branch)
                 yield from ((pipeline, job) for job in layout.select_jobs(pipeline, about).jobs)
-
-
-def _paths(job: FrozenJob, variable: str) -> frozenset[str]:
-    """Return the paths that a variable names: a list of texts, or one."""
-    value = job.variables.get(variable)
-    named = value if isinstance(value, list) else [value]
-    return frozenset(path for path in named if isinstance(path, str) and path)

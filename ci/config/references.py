@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from ci.config.list_variables import EXCLUDE_LISTS, INCLUDE_LIST
 from ci.config.paths import path_problem
 from ci.config.playbooks import playbook_problems
 from ci.config.reading import suggestion
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from ci.config.yaml_marks import Place
 
 # Job variables that name files of the site.
-EXCLUDE_LISTS = "tempest_exclude_lists"
-FILE_VARIABLES = (EXCLUDE_LISTS, "tempest_include_list")
+FILE_VARIABLES = (EXCLUDE_LISTS, INCLUDE_LIST)
 MAX_ANCESTORS = 100
 _PLAYBOOKS = ("pre-run", "run", "post-run", "cleanup-run")
 

@@ -29,9 +29,7 @@ _PORT_MAX = 65535
 CONNECTION_PREFIX = "connection "
 _IDENTITY = {"git_user_name": r"[^<>]*\w[^<>]*", "git_user_email": r"[^\s<>@]+@[^\s<>@]+"}
 # Keys of Zuul's gerrit connections that have no effect here; the file may be shared with a Zuul cluster.
-IGNORED_CONNECTION_KEYS = frozenset(
-    {"auth_type", "git_over_ssh", "gitweb_url_template", "max_dependencies", "replication_delay"}
-)
+IGNORED_CONNECTION_KEYS = frozenset({"auth_type", "git_over_ssh", "gitweb_url_template", "replication_delay"})
 REFUSED_CONNECTION_KEYS = {
     "kafka_": "events come from the ssh stream alone",
     "aws_kinesis_": "events come from the ssh stream alone",
@@ -71,6 +69,9 @@ class GerritSettings:
     )
     password: str | None = setting("HTTP password of the account, for the REST interface", default=None, secret=True)
     verify_ssl: bool = setting("whether the certificate of baseurl is checked", default=True)
+    max_dependencies: int = setting(
+        "how many open changes a change of this Gerrit may depend on; one with more is not tested", default=100
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ci.gerrit.catch_up import Catcher
 from ci.gerrit.connection import Address, CommandLine
-from ci.gerrit.query import has_message, read_change, read_changes_with_id
+from ci.gerrit.query import has_message, read_change, read_changes_at, read_changes_with_id
 from ci.gerrit.rest import RestReader
 from ci.gerrit.review import post
 from ci.gerrit.stream import read_events
@@ -69,6 +69,9 @@ class SshGerrit:
 
     def changes_with_id(self, change_id: str) -> tuple[Change, ...]:
         return read_changes_with_id(self._commands, self._name, change_id)
+
+    def changes_at(self, project: str, commit: str) -> tuple[Change, ...]:
+        return read_changes_at(self._commands, self._name, project, commit)
 
     def newest_update(self, projects: Sequence[str]) -> int:
         return self._catcher.newest_update(projects)

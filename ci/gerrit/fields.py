@@ -91,6 +91,16 @@ class Fields:
                 self.fail(f"{name}[{index}]", f"object expected, not {_kind(value)}")
         return tuple(Fields(value, f"{self._place}{name}[{index}].") for index, value in enumerate(values))
 
+    def matching_list(self, name: str, pattern: re.Pattern[str], what: str) -> tuple[str, ...]:
+        """Return a list of texts that the whole pattern matches; a missing one is empty."""
+        values = self._value(name, [])
+        if not isinstance(values, list):
+            self.fail(name, f"list expected, not {_kind(values)}")
+        for index, value in enumerate(values):
+            if not isinstance(value, str) or not pattern.fullmatch(value):
+                self.fail(f"{name}[{index}]", f"{what} expected, not {shortened(str(value))}")
+        return tuple(values)
+
     def fail(self, name: str, reason: str) -> NoReturn:
         raise MalformedJSON(f"{self._place}{name}: {reason}")
 

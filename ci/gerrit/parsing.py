@@ -127,6 +127,7 @@ def _change(connection: str, change: Fields, patchset: Fields, *, is_current: bo
         private=change.flag("private"),
         files=_files(patchset),
         approvals=_approvals(patchset, None),
+        parents=patchset.matching_list("parents", _REVISION, "commit"),
     )
 
 

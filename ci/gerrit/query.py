@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ci.errors import Refused, Unavailable
 from ci.gerrit.fields import MalformedJSON, shortened
-from ci.gerrit.parsing import change_from_query, query_row
+from ci.gerrit.parsing import change_from_query, numbered_patchsets, query_row
 
 if TYPE_CHECKING:
     from ci.gerrit.connection import CommandLine
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ci.model.change import Approval, Change
 
 _CHANGE_ID = re.compile(r"I[0-9a-f]{40}")
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _MESSAGE_HEAD = re.compile(r"Patch Set (\d{1,9}):", re.ASCII)
 
 
@@ -39,6 +40,23 @@ def read_changes_with_id(commands: CommandLine, connection: str, change_id: str)
         return tuple(change_from_query(connection, row) for row in rows)
     except MalformedJSON as error:
         raise Unavailable(f"changes with {change_id}: Gerrit's answer is garbage: {error}") from error
+
+
+def read_changes_at(commands: CommandLine, connection: str, project: str, commit: str) -> tuple[Change, ...]:
+    """Return the changes of a project that have a commit as one of their patch sets, as that one; () for none."""
+    if not _COMMIT.fullmatch(commit):
+        raise Refused(f"not a commit: {commit[:60]!r}")
+    rows = _rows(commands, f"--patch-sets --all-approvals --commit-message commit:{commit}")
+    found = []
+    try:
+        for row in rows:
+            numbers = (number for number, one in numbered_patchsets(row).items() if one.text("revision", "") == commit)
+            change = change_from_query(connection, row, next(numbers, None))
+            if (change.project, change.revision) == (project, commit):
+                found.append(change)
+    except MalformedJSON as error:
+        raise Unavailable(f"changes at {commit}: Gerrit's answer is garbage: {error}") from error
+    return tuple(found)
 
 
 def is_visible(commands: CommandLine, number: int) -> bool:

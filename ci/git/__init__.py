@@ -1,1 +1,1 @@
-"""Mirrors, merging and prepared sources."""
+"""Mirrors, merging and prepared sources; what branches contain; the site's own repository and its history."""

@@ -1,4 +1,7 @@
-"""The commits that buildsets test, kept as `refs/ci/BUILDSET/BRANCH` in the mirrors: a later service tests the same."""
+"""The commits that buildsets test, kept as refs in the mirrors: a later service tests the same.
+
+`refs/ci/BUILDSET/BRANCH` is what is checked out, `refs/ci/BUILDSET.other/BRANCH` what has changes in it beside that.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,12 @@ from ci.git.command import git
 from ci.git.mirror import storage_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from ci.git.mirror import Mirror
 
 REFS = "refs/ci/"
+OTHER = ".other"  # no buildset's id has a dot
 CHANGES = "refs/changes/"
 FORGOTTEN_AT_ONCE = 500
 GC_TIMEOUT_SECONDS = 900.0
@@ -37,24 +41,43 @@ _BUILDSET = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 def read(mirror: Mirror, buildset_id: str) -> tuple[str, str] | None:
     """Return the branch and the commit that were fixed for a buildset; None when there is no such commit."""
-    if not _BUILDSET.fullmatch(buildset_id):
-        return None
-    prefix = f"{REFS}{buildset_id}/"
-    if not _may_have(mirror.path, prefix):
-        return None
-    _, output = mirror.git(["for-each-ref", "--format=%(objectname) %(refname)", prefix])
-    commit, _, name = output.partition("\n")[0].partition(" ")
-    if not commit or mirror.git(["cat-file", "-e", f"{commit}^{{commit}}"], accepted=(0, 1, 128))[0]:
-        return None
-    return names.branch(name.removeprefix(prefix)), names.revision(commit)
+    return next(iter(_read(mirror, buildset_id, "").items()), None)
 
 
-def write(mirror: Mirror, buildset_id: str, branch: str, commit: str) -> None:
-    """Keep a commit for a buildset; git removes none of its objects."""
+def read_others(mirror: Mirror, buildset_id: str) -> dict[str, str]:
+    """Return the branches that were fixed for a buildset beside the one that it checks out, and their commits."""
+    return _read(mirror, buildset_id, OTHER)
+
+
+def write(
+    mirror: Mirror, buildset_id: str, branch: str, commit: str, others: Mapping[str, str] | None = None
+) -> None:  # fmt: skip
+    """Keep commits for a buildset; git removes none of their objects."""
     if not _BUILDSET.fullmatch(buildset_id):
         return
+    # The one that is looked for first comes last: where it is, the others are.
+    for name, value in (others or {}).items():
+        _write(mirror.path / REFS / f"{buildset_id}{OTHER}" / name, value)
+    _write(mirror.path / REFS / buildset_id / branch, commit)
+
+
+def _read(mirror: Mirror, buildset_id: str, suffix: str) -> dict[str, str]:
+    if not _BUILDSET.fullmatch(buildset_id):
+        return {}
+    prefix = f"{REFS}{buildset_id}{suffix}/"
+    if not _may_have(mirror.path, prefix):
+        return {}
+    found = {}
+    _, output = mirror.git(["for-each-ref", "--format=%(objectname) %(refname)", prefix])
+    for line in output.splitlines():
+        commit, _, name = line.partition(" ")
+        if not mirror.git(["cat-file", "-e", f"{commit}^{{commit}}"], accepted=(0, 1, 128))[0]:
+            found[names.branch(name.removeprefix(prefix))] = names.revision(commit)
+    return found
+
+
+def _write(path: Path, commit: str) -> None:
     # As git itself writes it, but without a process for each.
-    path = mirror.path / REFS / buildset_id / branch
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with Path(f"{path}.lock").open("w", encoding="ascii") as file:
@@ -77,11 +100,15 @@ def forget(mirror: Mirror, open_buildset_ids: Callable[[], Collection[str]]) -> 
         no_patience.clear()  # git itself is not to be interrupted
         _, output = mirror.git(["for-each-ref", "--format=%(refname)", REFS, CHANGES])
         kept = open_buildset_ids()  # not before: one that began meanwhile has its ref here, too
-        doomed = [name for name in output.splitlines() if name.removeprefix(REFS).partition("/")[0] not in kept]
+        doomed = [name for name in output.splitlines() if _buildset_of(name) not in kept]
         for start in range(0, len(doomed), FORGOTTEN_AT_ONCE):
             part = doomed[start : start + FORGOTTEN_AT_ONCE]
             mirror.git(["update-ref", "--stdin"], given="".join(f"delete {name}\n" for name in part))
     return len(doomed)
+
+
+def _buildset_of(ref: str) -> str:
+    return ref.removeprefix(REFS).partition("/")[0].removesuffix(OTHER)
 
 
 def pack(mirror: Mirror) -> bool:

@@ -87,11 +87,9 @@ class Mirror:
                 self._remove()
                 return work()
 
-    def fetch(self, ref: str | None = None) -> None:
-        """Bring all branches up to date and get one patch set, in one round trip."""
-        refspecs = ["+refs/heads/*:refs/heads/*"]
-        if ref is not None:
-            refspecs.append(f"+{names.change_ref(ref)}:{ref}")
+    def fetch(self, *refs: str) -> None:
+        """Bring all branches up to date and get patch sets, in one round trip."""
+        refspecs = ["+refs/heads/*:refs/heads/*", *(f"+{names.change_ref(ref)}:{ref}" for ref in dict.fromkeys(refs))]
         with self.locked():
             if not self.path.exists():
                 self._create()

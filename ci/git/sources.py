@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,12 +16,13 @@ from ci.git.command import check_version
 from ci.git.mirror import wait_for
 from ci.git.mirrors import Mirrors
 from ci.model.build import PreparedProject
-from ci.model.change import Branch
+from ci.model.change import Branch, Change
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from ci.config.settings import GerritSettings
+    from ci.git.mirror import Mirror
     from ci.model.change import Ref
 
 MAX_KEPT = 500
@@ -30,8 +31,24 @@ _Key = tuple[str, str, str, str]  # buildset, connection, project, revision or b
 
 
 @dataclass(frozen=True, slots=True)
+class _Wanted:
+    """One project as it is to be prepared: at a branch, with changes merged in; only the change's own has its ref."""
+
+    connection: str
+    project: str
+    branch: str
+    own_ref: str
+    is_required: bool
+    changes: tuple[Change, ...]
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.connection, self.project, self.own_ref or self.branch
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
-    """One project of a buildset's source: its branches, and the commit that is put on the one checked out."""
+    """One project of a buildset's source: its branches, merged changes in them, and which of them is checked out."""
 
     project: PreparedProject
     mirror: Path
@@ -61,29 +78,25 @@ class GitSources:
         self, change: Ref, required_projects: Sequence[str] = (), *, buildset_id: str = "",
         interrupt: threading.Event | None = None,
     ) -> tuple[Source, ...]:  # fmt: skip
-        """Fetch the change and its branch, merge them, and fix the commit of each project; or the tip of a branch.
+        """Fetch the change and its dependencies, merge them, and fix each project's commits; or a branch's tip.
 
         For the same buildset each project's commit stays the same, also for several threads at once and over restarts:
         all its builds, retries too, test the same, whatever else they require. Without a buildset it is fixed anew each
         time. Raises MergeConflict, Unavailable, Refused, or Interrupted soon after `interrupt` was set.
         """
-        own = (buildset_id, change.connection, change.project, change.ref)
-        sources = [self._once(own, lambda: self._merged(change, buildset_id, interrupt), interrupt)]
-        for required in required_projects:
-            connection, name = self.mirrors.located(change.connection, required)
-            if (connection, name) != (change.connection, change.project):
-                branch = names.branch(change.branch)
-                key = (buildset_id, connection, name, branch)
-                make = partial(self._required, connection, name, branch, buildset_id, interrupt)
-                sources.append(self._once(key, make, interrupt))
+        sources = []
+        for wanted in self._wanted(change, required_projects):
+            make = partial(self._made, wanted, buildset_id, interrupt)
+            source = self._once((buildset_id, *wanted.key), make, interrupt)
+            # What one job requires another may only get for a dependency's sake.
+            sources.append(replace(source, project=replace(source.project, required=wanted.is_required)))
         return tuple(sources)
 
     def lay_out(self, sources: Sequence[Source], folder: Path) -> tuple[PreparedProject, ...]:
         """Put repositories that borrow from the mirrors below the folder; returns their projects in order."""
         for source in sources:
             target = folder / source.project.canonical_hostname / source.project.name
-            branches = {**source.branches, source.project.checkout: source.project.commit}
-            lay_out(target, source.mirror, branches, source.project.checkout)
+            lay_out(target, source.mirror, source.branches, source.project.checkout)
         return tuple(source.project for source in sources)
 
     def branch_names(self, connection: str, project: str) -> tuple[str, ...]:
@@ -133,52 +146,71 @@ class GitSources:
                 del self._turns[oldest]
                 self._fixed.pop(oldest, None)
 
-    def _merged(self, change: Ref, buildset_id: str, interrupt: threading.Event | None) -> Source:
+    def _wanted(self, change: Ref, required_projects: Sequence[str]) -> list[_Wanted]:
+        """Return the change's own project, those that the job requires, and those of its dependencies."""
+        own = change.connection, change.project
+        changes = change.dependencies if isinstance(change, Branch) else (*change.dependencies, change)
+        required = [self.mirrors.located(change.connection, name) for name in required_projects]
+        places = dict.fromkeys([own, *required, *((one.connection, one.project) for one in changes)])
+        branch = names.branch(change.branch)
+        return [
+            _Wanted(
+                *place, branch, change.ref if place == own else "", place in required and place != own,
+                tuple(one for one in changes if (one.connection, one.project) == place),
+            )
+            for place in places
+        ]  # fmt: skip
+
+    def _made(self, wanted: _Wanted, buildset_id: str, interrupt: threading.Event | None) -> Source:
+        """Fix the commits of one project: the tips of its branches with the changes merged in."""
         check_version()
-        branch, mirror = names.branch(change.branch), self.mirrors.of(change.connection, change.project)
-        ref, revision = None, None
-        if not isinstance(change, Branch):
-            ref, revision = names.change_ref(change.ref), names.revision(change.revision)
+        mirror = self.mirrors.of(wanted.connection, wanted.project)
+        refs = [names.change_ref(change.ref) for change in wanted.changes]
+        for change in wanted.changes:
+            names.revision(change.revision)
+            names.branch(change.branch)
 
         def fetch_and_merge() -> tuple[dict[str, str], str]:
             known = fixed.read(mirror, buildset_id)
             if known:
-                return mirror.branches(), known[1]
-            mirror.fetch(ref)
+                return mirror.branches() | fixed.read_others(mirror, buildset_id) | dict([known]), known[0]
+            mirror.fetch(*refs)
             branches = mirror.branches()
-            if branch not in branches:
-                raise Refused(f"{change.project} has no branch {branch}")
-            commit = branches[branch]
-            if revision is not None:
-                commit = mirror.merge(commit, revision, f"change {change.name} into {branch}")
-            fixed.write(mirror, buildset_id, branch, commit)
-            return branches, commit
+            checkout = self._checkout(wanted, mirror, branches)
+            merged = _merged(mirror, wanted, branches)
+            commit = merged.pop(checkout, branches[checkout])
+            fixed.write(mirror, buildset_id, checkout, commit, merged)
+            return branches | merged | {checkout: commit}, checkout
 
-        branches, commit = mirror.healed(fetch_and_merge, interrupt)
-        settings = self.mirrors.settings(change.connection)
-        project = PreparedProject(change.project, settings.canonical_hostname, branch, commit)
+        branches, checkout = mirror.healed(fetch_and_merge, interrupt)
+        host = self.mirrors.settings(wanted.connection).canonical_hostname
+        project = PreparedProject(wanted.project, host, checkout, branches[checkout], connection=wanted.connection)
         return Source(project, mirror.path, branches)
 
-    def _required(
-        self, connection: str, name: str, branch: str, buildset_id: str, interrupt: threading.Event | None
-    ) -> Source:
-        mirror = self.mirrors.of(connection, name)
+    def _checkout(self, wanted: _Wanted, mirror: Mirror, branches: Mapping[str, str]) -> str:
+        """Return the branch to check out: the change's own; in another project that has no such one its default."""
+        found = wanted.branch
+        if found not in branches and not wanted.own_ref:
+            found = self._default_branches.get(mirror.path) or mirror.default_branch()
+            self._default_branches[mirror.path] = found
+        if found not in branches:
+            raise Refused(f"{wanted.project} has no branch {found}")
+        return found
 
-        def fetch() -> tuple[dict[str, str], str, str]:
-            known = fixed.read(mirror, buildset_id)
-            if known:
-                return mirror.branches(), *known
-            mirror.fetch()
-            branches, found = mirror.branches(), branch
-            if found not in branches:
-                found = self._default_branches.get(mirror.path) or mirror.default_branch()
-                self._default_branches[mirror.path] = found
-            if found not in branches:
-                raise Refused(f"{name} has no branch {found}")
-            fixed.write(mirror, buildset_id, found, branches[found])
-            return branches, found, branches[found]
 
-        branches, checkout, commit = mirror.healed(fetch, interrupt)
-        settings = self.mirrors.settings(connection)
-        project = PreparedProject(name, settings.canonical_hostname, checkout, commit, required=True)
-        return Source(project, mirror.path, branches)
+def _merged(mirror: Mirror, wanted: _Wanted, branches: Mapping[str, str]) -> dict[str, str]:
+    """Return the commits of the branches that changes are for, with these merged in one after the other."""
+    commits: dict[str, str] = {}
+    before: dict[str, list[str]] = {}
+    for change in wanted.changes:
+        branch = change.branch
+        if branch not in branches:
+            raise Refused(f"{change.project} has no branch {branch}")
+        subject = f"change {change.name} into {branch}"
+        if not (wanted.own_ref and change is wanted.changes[-1]):
+            subject = f"change {change.name}, a dependency, into {branch} of {change.project}"
+        if earlier := before.setdefault(branch, []):
+            subject += f" with {', '.join(earlier)}"
+        commits[branch] = mirror.merge(commits.get(branch, branches[branch]), change.revision, subject)
+        earlier.append(change.name)
+    return commits

@@ -140,13 +140,17 @@ class ProcessIdentity:
 
 @dataclass(frozen=True, slots=True)
 class PreparedProject:
-    """A project's source, ready in the build's folder: `checkout` is the branch, `commit` what is to be tested."""
+    """A project's source, ready in the build's folder: `checkout` is the branch, `commit` what is to be tested.
+
+    `required` by the job; `connection` is the Gerrit that it is of.
+    """
 
     name: str
     canonical_hostname: str
     checkout: str
     commit: str
     required: bool = False
+    connection: str = ""
 
     @property
     def canonical_name(self) -> str:

@@ -29,7 +29,9 @@ class Change:
     """One patch set of a change, with the state that its change had when this was read.
 
     `connection` is the name of the site's connection, `canonical_hostname` the host of Zuul's canonical names.
-    `files` are paths that the patch set touches, None while not known.
+    `files` are paths that the patch set touches, None while not known. `parents` are the commits that it stands on.
+    `dependencies` are the open changes that it is tested with, in the order in which they are merged; nothing is said
+    of them but what tells them from others.
     """
 
     connection: str
@@ -50,6 +52,8 @@ class Change:
     private: bool = False
     files: tuple[str, ...] | None = None
     approvals: tuple[Approval, ...] = ()
+    parents: tuple[str, ...] = ()
+    dependencies: tuple[Change, ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -90,6 +94,11 @@ class Branch:
     def files(self) -> None:
         """Nothing was changed: `files` and `irrelevant-files` have no say."""
         return
+
+    @property
+    def dependencies(self) -> tuple[Change, ...]:
+        """Nothing: a branch is tested as it is."""
+        return ()
 
 
 # What jobs run for.

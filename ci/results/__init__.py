@@ -1,1 +1,1 @@
-"""What a run left behind: test results and log archives."""
+"""Test results that a run left behind, and whether they are those of what was to run."""

@@ -20,7 +20,7 @@ MOST_TESTS = 10_000
 MAX_REPORT_BYTES = 512 << 20
 # A test has a line of its own; the longest has a traceback of 32 KiB, all of it escaped.
 MAX_LINE_BYTES = 1 << 20
-MAX_ID = 36
+LONGEST_IDEMPOTENT_ID = 36
 _VERDICTS = {**dict.fromkeys(PASSED, Verdict.PASSED), "fail": Verdict.FAILED, "skip": Verdict.SKIPPED}
 # Of several runs of a test in one build.
 _WORST_FIRST = (Verdict.FAILED, Verdict.PASSED, Verdict.SKIPPED)
@@ -85,4 +85,4 @@ def _test(line: bytes) -> tuple[str, str, Verdict] | None:
     if not (isinstance(name, str) and isinstance(identity, str) and isinstance(status, str)):
         return None
     verdict, name = _VERDICTS.get(status), one_line(name, MAX_NAME)
-    return (name, one_line(identity, MAX_ID), verdict) if name and verdict else None
+    return (name, one_line(identity, LONGEST_IDEMPOTENT_ID), verdict) if name and verdict else None

@@ -5,12 +5,13 @@ The service feeds it from the database and a real clock, a simulator from a trac
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ci.config.layout import Layout
 from ci.model.build import INFRASTRUCTURE_RESULTS, Build, BuildOutcome, Buildset, BuildState, Fault, Result
-from ci.model.change import Ref
+from ci.model.change import Change, Ref
+from ci.model.depends_on import Chain, told
 from ci.model.duration import duration
 from ci.model.event import EventType
 from ci.model.job import FrozenJob, NodeRequest
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ci.model.event import Event
+    from ci.model.pipeline import Pipeline
 
 # Pauses before another attempt, in seconds: the first one, and by how much each is longer than the one before.
 CHARGED_PAUSE, CHARGED_GROWTH = 5.0, 4.0  # such as a broken pre-run: there are only `attempts` of them
@@ -33,11 +35,15 @@ LONGEST_ROUND_PAUSE = 6 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a decision rests on: the site's layout, our account names by connection, and what runs for the change."""
+    """What a decision rests on: the site's layout, our account names by connection, and what runs for the change.
+
+    `chain` is what the change is to be tested with, None while nobody has asked.
+    """
 
     layout: Layout
     own_users: dict[str, str]
     running: tuple[Buildset, ...] = ()
+    chain: Chain | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,16 @@ class StartBuildset:
     pipeline: str
     change: Ref
     jobs: tuple[FrozenJob, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseBuildset:
+    """Run none of these jobs, and say why: the change cannot be put together with what it depends on."""
+
+    pipeline: str
+    change: Ref
+    jobs: tuple[FrozenJob, ...]
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +94,7 @@ class EndBuild:
     reason: str
 
 
-Action = CancelBuildset | StartBuildset
+Action = CancelBuildset | StartBuildset | RefuseBuildset
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +103,10 @@ class Decision:
 
     actions: tuple[Action, ...] = ()
     why_not: tuple[str, ...] = ()
+
+    @property
+    def starts(self) -> bool:
+        return any(isinstance(action, StartBuildset) for action in self.actions)
 
     def __str__(self) -> str:
         done = [_action_text(action) for action in self.actions]
@@ -114,8 +134,23 @@ def decide(state: State, event: Event, change: Ref, now: float) -> Decision:
             if reason:
                 actions.append(CancelBuildset(buildset, reason))
         if jobs:
-            actions.append(StartBuildset(pipeline.name, change, jobs))
+            actions.append(_start(pipeline, event, state.chain, StartBuildset(pipeline.name, change, jobs), now))
     return Decision(tuple(actions), tuple(why_not))
+
+
+def _start(
+    pipeline: Pipeline, event: Event, chain: Chain | None, start: StartBuildset, now: float
+) -> StartBuildset | RefuseBuildset:
+    """Add what the change is tested with; as in Zuul, all of it must meet what the pipeline requires of the change."""
+    if chain is None or not isinstance(start.change, Change):
+        return start
+    problem = chain.problem
+    if not problem and event.type is not EventType.ENQUEUE:
+        unmet = ((one, triggers.unmet_by(pipeline, one, now)) for one in chain.changes)
+        problem = next((f"It depends on {told([one])}: {text}" for one, text in unmet if text), "")
+    if problem:
+        return RefuseBuildset(start.pipeline, start.change, start.jobs, problem)
+    return replace(start, change=chain.put_on(start.change))
 
 
 def decide_attempt(
@@ -232,4 +267,7 @@ def _pick(requests: Sequence[NodeRequest], free: Sequence[Node]) -> tuple[tuple[
 def _action_text(action: Action) -> str:
     if isinstance(action, CancelBuildset):
         return f"canceled buildset {action.buildset.id} ({action.reason})"
-    return f"started {', '.join(job.name for job in action.jobs)} in {action.pipeline}"
+    if isinstance(action, RefuseBuildset):
+        return f"refused in {action.pipeline} ({action.reason})"
+    started = f"started {', '.join(job.name for job in action.jobs)} in {action.pipeline}"
+    return f"{started} with {told(needs)}" if (needs := action.change.dependencies) else started

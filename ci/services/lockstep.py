@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ci.errors import LINK_FAILURES, CIError, Interrupted, Refused, Unavailable, printable
 from ci.model.lockstep import LockstepMode, Removal, WaitState, WaitStatus
 from ci.observability import SKIP_LIST_REMOVALS, get_logger
-from ci.services.list_uses import ListUses, named_lists
+from ci.services.list_places import ListPlaces, named_lists
 from ci.services.lockstep_decisions import Outcome, Sight, after_merge, before_merge, removal_message
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ class Lockstep:
         self._failure = None
         known = self._store.lockstep.all()
         try:
-            uses = ListUses(self._layout, self._history, self._stop).find()
-            sights = [(wait, self._sight(wait, uses.get(wait.path, ()), waits)) for wait in waits]
+            found = ListPlaces(self._layout, self._history, self._stop).find()
+            sights = [(wait, self._sight(wait, found.get(wait.path, ()), waits)) for wait in waits]
         except Interrupted:
             raise
         except CIError as error:

@@ -82,6 +82,20 @@ def result_review(
     return _review(buildset, change, reporter, {} if unvoted else dict(reporter.labels), message, marker)
 
 
+def refusal_review(pipeline: Pipeline, buildset: Buildset, reason: str, links: Links) -> Review | None:
+    """Return the review that says why nothing was run, None when the pipeline has no reporter for failures.
+
+    It never votes: nothing was tested. The words are Zuul's where Zuul has some.
+    """
+    change, reporter = buildset.change, _own_reporter(pipeline.failure, buildset)
+    if reporter is None or isinstance(change, Branch):
+        return None
+    head = f"{_fill(pipeline.messages.failure, pipeline)} Nothing was run: no vote."
+    marker = f"{links.buildset(buildset.id)}\n"
+    parts = [head, links.buildset(buildset.id), _how_to_go_on(links), "", reason]
+    return _review(buildset, change, reporter, {}, "\n".join(parts + _footer(pipeline)), marker)
+
+
 def start_review(pipeline: Pipeline, buildset: Buildset, links: Links) -> Review | None:
     """Return the review that says that builds were started, None when the pipeline has no start reporter."""
     change, reporter = buildset.change, _own_reporter(pipeline.start, buildset)
@@ -121,9 +135,11 @@ def _message(pipeline: Pipeline, buildset: Buildset, result: Result, links: Link
     parts += [_build_line(build, links) for build in buildset.builds]
     for build in buildset.builds:
         parts += _failure_lines(build)
-    if pipeline.messages.footer:
-        parts += ["", _fill(pipeline.messages.footer, pipeline)]
-    return "\n".join(parts)
+    return "\n".join(parts + _footer(pipeline))
+
+
+def _footer(pipeline: Pipeline) -> list[str]:
+    return ["", _fill(pipeline.messages.footer, pipeline)] if pipeline.messages.footer else []
 
 
 def _head(pipeline: Pipeline, result: Result, vote: str) -> str:

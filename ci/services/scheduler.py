@@ -15,6 +15,7 @@ from ci.model.event import EventType
 from ci.model.policy import SHIPPED_INFRA_POLICY, InfraPolicy
 from ci.observability import BUILDS, LOOP_FAILURES, get_logger
 from ci.services import decisions, reporting, triggers
+from ci.services.dependencies import no_chain
 from ci.services.loop import for_each
 
 if TYPE_CHECKING:
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
 
     from ci.config.layout import Layout
     from ci.model.change import Ref
+    from ci.model.depends_on import Chain
     from ci.model.event import Event
     from ci.ports import Clock, Gerrit, Store
     from ci.services.pulse import Pulse
     from ci.services.reporting import Links
 
 GERRIT_RETRY_SECONDS = 5.0
+CHAIN_RETRY_SECONDS = 10.0
 # One change may have trouble of its own; after so many in a row the Gerrit itself is in trouble.
 SILENT_AFTER = 3
 AT_ONCE_SECONDS = 0.001
@@ -41,10 +44,11 @@ class Scheduler:
 
     def __init__(
         self, layout: Layout, gerrits: Mapping[str, Gerrit], store: Store, links: Links, pulse: Pulse, clock: Clock,
-        policy: InfraPolicy = SHIPPED_INFRA_POLICY,
+        policy: InfraPolicy = SHIPPED_INFRA_POLICY, chain_of: Callable[[Change], Chain] = no_chain,
     ) -> None:  # fmt: skip
         self._layout = layout
         self._gerrits = gerrits
+        self._chain_of = chain_of
         self._store = store
         self._links = links
         self._pulse = pulse
@@ -192,20 +196,64 @@ class Scheduler:
             return True
 
     def _apply(self, event_id: int, event: Event, change: Ref) -> None:
-        now = self._clock.now()
-        with self._store.transaction():
-            state = decisions.State(self._layout, self._own_users, self._store.buildsets.running_of(change))
-            decision = decisions.decide(state, event, change, now)
-            for action in decision.actions:
-                if isinstance(action, decisions.CancelBuildset):
-                    self._cancel(action.buildset, action.reason, now)
-                else:
-                    self._start(action, event_id, now)
-            self._store.events.end(event_id, str(decision))
+        decision = self._decide_and_do(event_id, event, change, None)
+        if decision is None and isinstance(change, Change):  # jobs are to be started
+            chain = self._chain(event_id, event, change)
+            decision = self._decide_and_do(event_id, event, change, chain) if chain else None
+        if decision is None:
+            return
         self._log.info("event", action="event.done", type=event.type_name, change=change.name, outcome=str(decision))
         self._pulse.beat()
 
+    def _decide_and_do(
+        self, event_id: int, event: Event, change: Ref, chain: Chain | None
+    ) -> decisions.Decision | None:
+        """Do what an event leads to, in one transaction; None when the change's chain has to be known before."""
+        now = self._clock.now()
+        with self._store.transaction():
+            state = decisions.State(self._layout, self._own_users, self._store.buildsets.running_of(change), chain)
+            decision = decisions.decide(state, event, change, now)
+            if chain is None and decision.starts and isinstance(change, Change):
+                return None
+            for action in decision.actions:
+                if isinstance(action, decisions.CancelBuildset):
+                    self._cancel(action.buildset, action.reason, now)
+                elif isinstance(action, decisions.RefuseBuildset):
+                    self._refuse(action, event_id, now)
+                else:
+                    self._start(action, event_id, now)
+            self._store.events.end(event_id, str(decision))
+        return decision
+
+    def _chain(self, event_id: int, event: Event, change: Change) -> Chain | None:
+        """Ask, outside of any transaction, for what a change depends on; None when it must wait for a Gerrit."""
+        try:
+            return self._chain_of(change)
+        except LINK_FAILURES as error:
+            # It may be another Gerrit than the event's, whose own events go on.
+            retry_at = self._clock.now() + CHAIN_RETRY_SECONDS
+            self._store.events.postpone(event_id, retry_at, f"its dependencies cannot be read: {error}")
+            self._log.warning("waiting for a Gerrit", action="event.postponed", key=event.natural_key, error=str(error))
+            return None
+
     def _start(self, action: decisions.StartBuildset, event_id: int, now: float) -> None:
+        pipeline = self._layout.pipelines[action.pipeline]
+        buildset = self._add(action, event_id, now)
+        review = reporting.start_review(pipeline, buildset, self._links)
+        if review:
+            self._store.outbox.add(buildset.id, "start", review, now)
+
+    def _refuse(self, action: decisions.RefuseBuildset, event_id: int, now: float) -> None:
+        """End a buildset before it has begun, with the one comment that says why."""
+        buildset = self._add(action, event_id, now)
+        for build in buildset.builds:
+            self._store.buildsets.end_build(build, Result.SKIPPED, None, action.reason, now)
+        self._store.buildsets.end(buildset.id, Result.FAILURE, action.reason, now)
+        pipeline = self._layout.pipelines[action.pipeline]
+        if review := reporting.refusal_review(pipeline, buildset, action.reason, self._links):
+            self._store.outbox.add(buildset.id, "result", review, now)
+
+    def _add(self, action: decisions.StartBuildset | decisions.RefuseBuildset, event_id: int, now: float) -> Buildset:
         buildset_id = uuid.uuid4().hex
         pipeline = self._layout.pipelines[action.pipeline]
         builds = tuple(
@@ -214,9 +262,7 @@ class Scheduler:
         )
         buildset = Buildset(buildset_id, action.pipeline, action.change, BuildsetState.RUNNING, builds)
         self._store.buildsets.add(buildset, event_id, now)
-        review = reporting.start_review(pipeline, buildset, self._links)
-        if review:
-            self._store.outbox.add(buildset_id, "start", review, now)
+        return buildset
 
     def _cancel(self, buildset: Buildset, reason: str, now: float) -> None:
         """End the buildset now; builds that have nodes are ended by the executor, which gives the nodes back."""

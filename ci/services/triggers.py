@@ -44,9 +44,9 @@ def judge(pipeline: Pipeline, event: Event, change: Ref | None, now: float, own_
     for trigger in pipeline.triggers:
         reason = _no_trigger(trigger, event, change, now)
         if reason is None:
-            unmet = [text for item in pipeline.filters if (text := _unmet(item, change, now))]
+            unmet = unmet_by(pipeline, change, now)
             if unmet:
-                return Judgement(starts=False, reasons=(f"{pipeline.name}: {unmet[0]}",))
+                return Judgement(starts=False, reasons=(f"{pipeline.name}: {unmet}",))
             return Judgement(starts=True, reasons=(f"{pipeline.name}: {event.type_name}",))
         if reason:
             reasons.append(f"{pipeline.name}: {reason}")
@@ -64,6 +64,11 @@ def _judge_without_triggers(pipeline: Pipeline, event: Event, change: Ref | None
         return Judgement(ordered, ("enqueued by an operator",) if ordered else ())
     ours = event.type is EventType.TIMER and event.pipeline == pipeline.name
     return Judgement(ours, (f"the time of {pipeline.name}" if ours else f"{pipeline.name}: not its time",))
+
+
+def unmet_by(pipeline: Pipeline, change: Change, now: float) -> str | None:
+    """Say what of a pipeline's requirements a change does not meet, None when it meets all; triggers have no say."""
+    return next((text for item in pipeline.filters if (text := _unmet(item, change, now))), None)
 
 
 def is_own(event: Event, own_users: Mapping[str, str]) -> bool:

@@ -29,14 +29,10 @@ def zuul_variables(run: Run, projects: tuple[PreparedProject, ...]) -> dict[str,
     For a branch there is no `zuul.change`, nor what else only a change has.
     """
     change, build = run.change, run.build
-    own = _project(projects[0])
-    item = {
-        "project": {key: own[key] for key in ("name", "short_name", "canonical_hostname", "canonical_name", "src_dir")},
-        "branch": change.branch,
-    }
+    item = _item(change, projects[0])
+    before = [_item(one, _source_of(one, projects)) for one in change.dependencies]
     message = {}
     if isinstance(change, Change):
-        item |= _of_change(change)
         message["message"] = base64.b64encode(change.message.encode()).decode()
     return (
         item
@@ -56,12 +52,23 @@ def zuul_variables(run: Run, projects: tuple[PreparedProject, ...]) -> dict[str,
             "override_checkout": None,
             "commit_id": change.revision if isinstance(change, Change) else projects[0].commit,
             "projects": {project.canonical_name: _project(project) for project in projects},
-            "items": [item],
+            "items": [*before, item],
             "artifacts": [],
             "child_jobs": [],
             "playbook_context": {},
         }
     )
+
+
+def _item(change: Ref, source: PreparedProject) -> dict[str, Any]:
+    project = _project(source)
+    names = ("name", "short_name", "canonical_hostname", "canonical_name", "src_dir")
+    item = {"project": {key: project[key] for key in names}, "branch": change.branch}
+    return item | _of_change(change) if isinstance(change, Change) else item
+
+
+def _source_of(change: Change, projects: tuple[PreparedProject, ...]) -> PreparedProject:
+    return next(one for one in projects if (one.connection, one.name) == (change.connection, change.project))
 
 
 def _of_change(change: Change) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""Skip lists: read, checked, repaired, converted, explained and compared."""
+"""Skip lists: read, checked, repaired, converted, explained, compared and shortened."""

@@ -9,6 +9,7 @@ from ci.errors import Finding
 from ci.skip_lists.against_tests import AgainstTests
 from ci.skip_lists.head import expiry
 from ci.skip_lists.model import SkipList
+from ci.skip_lists.names import some
 from ci.skip_lists.parse import parse_skip_list
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
     from ci.skip_lists.known_tests import KnownTests
     from ci.skip_lists.site_lists import Composition
-
-_SHOWN = 3
 
 
 @dataclass(slots=True)
@@ -111,11 +110,7 @@ def listing_warnings(source: str, known: KnownTests) -> Iterator[Finding]:
     """Yield what is worth knowing of the tests themselves."""
     if known.without_id:
         message = f"{len(known.without_id)} of {len(known)} tests have no ID, so that no list can name them"
-        yield Finding(source, 0, 0, f"{message}: {_shown(known.without_id)}", "", "tests-without-id")
+        yield Finding(source, 0, 0, f"{message}: {some(known.without_id)}", "", "tests-without-id")
     if known.failed_imports:
         message = f"{len(known.failed_imports)} modules of tests could not be imported, their tests are not known"
-        yield Finding(source, 0, 0, f"{message}: {_shown(known.failed_imports)}", "", "failed-imports")
-
-
-def _shown(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+        yield Finding(source, 0, 0, f"{message}: {some(known.failed_imports)}", "", "failed-imports")

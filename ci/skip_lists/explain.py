@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ci.skip_lists.names import UUID, without_tags
+from ci.skip_lists.names import ID, ID_TAG, without_tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ci.skip_lists.known_tests import KnownTests
     from ci.skip_lists.model import SkipList
-
-_ID = re.compile(rf"(?:id-)?({UUID})", re.IGNORECASE)
-_ID_TAG = re.compile(rf"[\[,]id-({UUID})[,\]]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +40,7 @@ def subjects(text: str, lists: Iterable[SkipList], tests: KnownTests | None) -> 
     """
     known = _known(lists, tests)
     wanted = text.strip()
-    if found := _ID.fullmatch(wanted) or _ID_TAG.search(wanted):
+    if found := ID.fullmatch(wanted) or ID_TAG.search(wanted):
         identity = found[1].lower()
         return (Subject(identity, known.get(identity, ())),)
     name = without_tags(wanted)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ci.errors import Finding
-from ci.skip_lists.render import entry_line, render
+from ci.skip_lists.entry_line import canonical
+from ci.skip_lists.render import render
 from ci.skip_lists.text import BYTE_ORDER_MARK
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def _repaired(line: Line, entry: Entry | None, known: KnownTests | None) -> byte
             text = text.removeprefix(_MARK)
         return text + b"\n"
     names = known.names_of(entry.id) if known else ()
-    return f"{entry_line(replace(entry, names=names or entry.names))}\n".encode()
+    return f"{canonical(entry.id, names or entry.names)}\n".encode()
 
 
 def _doubles(skip_list: SkipList) -> dict[int, Entry | None]:

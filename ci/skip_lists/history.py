@@ -47,11 +47,6 @@ class ListHistory:
         # A list may have come from any other text file.
         self._patterns = ("**/*.txt", *(_GLOB_CHARACTERS.sub(r"\\\1", name) for name in sorted(self._named)))
 
-    @property
-    def is_cut(self) -> bool:
-        """Whether the oldest commits are missing."""
-        return self._history.is_cut
-
     def contents(self, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """Yield each content, once, with its name."""
         return self._history.contents(names)

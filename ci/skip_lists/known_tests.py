@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ci.skip_lists.names import UUID, without_tags
+from ci.skip_lists.names import ID_TAG, UUID, without_tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _FAILED_IMPORT = "unittest.loader._FailedTest."
-# Tags are sorted as text, so any of them may be the id; its digits need not make a UUID of a known kind.
-_ID_TAG = re.compile(rf"(?<=[\[,])id-({UUID})(?=[,\]])")
 _ID_ANYWHERE = re.compile(rf"(?=({UUID}))")
 _DASHES_OF_ONE_TAG = 5
 _TEST = re.compile(r"(?a:[A-Za-z_]\w*+(?:\.[\w-]++){2,}+)(?:\[[^\[\]\s]*+\])?+(?:\([^()]*+\))?+")
@@ -67,7 +65,7 @@ def read_listing(text: str) -> KnownTests:
         if name.startswith(_FAILED_IMPORT):
             failed.add(name.removeprefix(_FAILED_IMPORT))
             continue
-        own = set(_ID_TAG.findall(test))
+        own = set(ID_TAG.findall(test))
         listed.append(test)
         tests.setdefault(name, set()).update(own)
         if test.count("-") != len(own) * _DASHES_OF_ONE_TAG:
@@ -92,7 +90,7 @@ def _tests(text: str) -> Iterator[str]:
     for line in text.splitlines():
         if _TEST.fullmatch(line := line.strip()):
             yield line
-        elif line.endswith(("]", ")")) and _ID_TAG.search(word := line.rsplit(maxsplit=1)[-1]):
+        elif line.endswith(("]", ")")) and ID_TAG.search(word := line.rsplit(maxsplit=1)[-1]):
             yield word  # behind the time stamp of a console log
 
 

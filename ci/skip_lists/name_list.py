@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from ci.errors import Finding
 from ci.skip_lists.foreign import ForeignBlock, ForeignList, Wanted
-from ci.skip_lists.names import NAMES, UUID, split_names
+from ci.skip_lists.head import KEYS
+from ci.skip_lists.names import ID, NAMES, split_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ID = re.compile(rf"(?:id-)?({UUID})", re.IGNORECASE)
 _ID_WITHOUT_DASHES = re.compile(r"([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})", re.IGNORECASE)
-_HEAD = re.compile(r"(reason|bug|until|expires|owner)\s*:\s*(.*)", re.IGNORECASE)
+_HEAD = re.compile(rf"({'|'.join(KEYS)})\s*:\s*(.*)", re.IGNORECASE)
 _BANNER = re.compile(r"[\W_]*")
 _LICENCE = re.compile(r"copyright|licen[cs]e|spdx", re.IGNORECASE)
 _INNER_MARK = re.compile(r"\s#+\s")
@@ -107,7 +107,7 @@ def _head(comments: list[str]) -> tuple[dict[str, str], list[str]]:
             key = found[1].lower()
             if head.setdefault(key, found[2]) != found[2]:
                 others.append(text)
-        elif _INNER_MARK.search(text) or _ID.match(text) or _is_name(text):
+        elif _INNER_MARK.search(text) or ID.match(text) or _is_name(text):
             others.append(text)
         elif not _BANNER.fullmatch(text):
             prose.append(text)
@@ -134,12 +134,12 @@ def _wanted(text: str, comment: str, number: int, column: int, source: str) -> I
     reason = "" if names else comment
     if found := _ID_WITHOUT_DASHES.fullmatch(text):
         text = "-".join(found.groups())
-    if not _ID.search(text):
+    if not ID.search(text):
         yield Wanted(text, number, column, source, "", names, reason)
         return
     for part in text.split("|") if "(" not in text else [text]:
-        identities = [identity.lower() for identity in _ID.findall(part)]
-        beside = tuple(word for word in split_names(_ID.sub(" ", part)) if _is_name(word))
+        identities = [identity.lower() for identity in ID.findall(part)]
+        beside = tuple(word for word in split_names(ID.sub(" ", part)) if _is_name(word))
         if not identities and part.strip():
             yield Wanted(part.strip(), number, column, source, "", (), reason)
         for identity in identities:

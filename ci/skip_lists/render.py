@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ci.skip_lists.entry_line import canonical
-
 if TYPE_CHECKING:
-    from ci.skip_lists.model import Entry, SkipList
+    from ci.skip_lists.model import SkipList
 
 
 def render(skip_list: SkipList) -> bytes:
     """Return the file that a list was read from."""
     return b"".join(line.content for line in skip_list.lines)
-
-
-def entry_line(entry: Entry) -> str:
-    """Return an entry's line in the form that every list should have, without a line end."""
-    return canonical(entry.id, entry.names)

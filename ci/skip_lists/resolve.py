@@ -7,7 +7,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ci.skip_lists.names import without_tags
+from ci.skip_lists.names import some, without_tags
 from ci.skip_lists.nearest import NearestTests
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from ci.skip_lists.foreign import Wanted
     from ci.skip_lists.known_tests import KnownTests
 
-_SHOWN = 3
 _PERHAPS = "was it removed, or is a plugin missing?"
 
 
@@ -65,7 +64,7 @@ class Resolver:
         longer = names[bisect_right(names, name) : bisect_left(names, f"{name}\x7f")]
         if longer:
             message = f"only this test is taken: as an expression it left out {len(longer)} more"
-            found.notes.append((message, f"add them if that was meant: {_some(longer)}", "longer-names"))
+            found.notes.append((message, f"add them if that was meant: {some(longer)}", "longer-names"))
         return found
 
     def _by_expression(self, text: str) -> Found:
@@ -81,7 +80,7 @@ class Resolver:
             raise NotFoundError("matches no test", hint, "matches-nothing", "no such test")
         found = self._with_ids(names)
         if len(names) > 1:
-            found.notes.insert(0, (f"matches {len(names)} tests", _some(names), "matches-several"))
+            found.notes.insert(0, (f"matches {len(names)} tests", some(names), "matches-several"))
         return found
 
     def _with_ids(self, names: Sequence[str]) -> Found:
@@ -91,9 +90,5 @@ class Resolver:
         more = sorted({name for others in found.tests.values() for name in others} - set(names))
         if more:
             message = f"{len(more)} more {'test has' if len(more) == 1 else 'tests have'} the same ID"
-            found.notes.append((message, f"also left out: {_some(more)}", "shared-id"))
+            found.notes.append((message, f"also left out: {some(more)}", "shared-id"))
         return found
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ci.config.list_variables import EXCLUDE_LISTS, INCLUDE_LIST, paths_of
 from ci.errors import CIError
-from ci.skip_lists.site_lists import EXCLUDE_LISTS, INCLUDE_LIST, paths_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ci.config.list_variables import EXCLUDE_LISTS, INCLUDE_LIST, paths_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
 FOLDER = "skip_lists"
 INCLUDE_FOLDER = f"{FOLDER}/include"
-EXCLUDE_LISTS = "tempest_exclude_lists"
-INCLUDE_LIST = "tempest_include_list"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +58,3 @@ def _compositions(layout: Layout) -> Iterator[Composition]:
         excludes, include = paths_of(values.get(EXCLUDE_LISTS)), paths_of(values.get(INCLUDE_LIST))
         if excludes or include:
             yield Composition(name, excludes, next(iter(include), ""))
-
-
-def paths_of(value: Any) -> tuple[str, ...]:
-    """Return the paths that a variable of a job names: a list of texts, or one."""
-    items = value if isinstance(value, list) else [value]
-    return tuple(os.path.normpath(item) for item in items if isinstance(item, str) and item)

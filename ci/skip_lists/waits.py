@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ci.errors import CIError
 from ci.model.lockstep import Wait
+from ci.skip_lists.head import KEYS
 from ci.skip_lists.parse import parse_skip_list
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from ci.skip_lists.model import Block, SkipList
 
-_HEAD_LINE = re.compile(rb"#\s*(reason|bug|until|expires|owner):")
+_HEAD_LINE = re.compile(rf"#\s*({'|'.join(KEYS)}):".encode())
 _LINE = re.compile(rb"[^\n]*\n|[^\n]+")
 
 

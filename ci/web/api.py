@@ -191,6 +191,7 @@ def _ref(change: Ref) -> dict[str, Any]:
         "ref": change.ref,
         "ref_url": change.url or None,
         "subject": change.subject,
+        "dependencies": [_ref(one) for one in change.dependencies],
     }
 
 

@@ -10,8 +10,6 @@ from .crash_check import reviewed_buildsets
 from .crash_stage import DueReview, Stage
 from .site import CI_USER
 
-# Here a review is due or on its way: nothing is harder to get right, and somebody waits for it.
-WORST = ("outbox.", "gerrit.post_review:", "gerrit.has_review:", "scheduler.attempt_ended:after")
 FIRST_START = (
     "sqlitestore.__init__:before",
     "sqlitestore.__init__:after",

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import time
 import urllib.error
 import urllib.request
 from http import HTTPStatus
@@ -130,13 +129,3 @@ class Rest:
         """Return the votes other than 0 on the current patch set, by user name."""
         found = self.detail(number).get("labels", {}).get(label, {}).get("all", [])
         return {vote["username"]: vote["value"] for vote in found if vote.get("value")}
-
-    def wait_for_message(self, number: int, marker: str, timeout_seconds: float = 30.0) -> str:
-        """Wait until a message on the change holds `marker`, and return it; raises GerritError at the deadline."""
-        deadline = time.monotonic() + timeout_seconds
-        while time.monotonic() < deadline:
-            for message in self.messages(number):
-                if marker in message:
-                    return message
-            time.sleep(0.05)
-        raise GerritError(f"change {number}: no message with {marker!r} after {timeout_seconds:.0f} s")

@@ -63,17 +63,6 @@ def breaking_patch() -> Patch:
     )
 
 
-def not_starting_patch() -> Patch:
-    """Return a patch after which the compute API cannot be loaded at all."""
-    return Patch(
-        path=FLAVORS_API,
-        old="from nova.policies import flavor_manage as fm_policies\n",
-        new="from nova.policies import flavor_manager as fm_policies\n",
-        subject="Import the flavor policies by their new name",
-        body="A step of a series; the other half of it is missing here.",
-    )
-
-
 def download(cache: Path) -> Path:
     """Return the path of nova's source distribution in `cache`, fetched with pip when missing and always verified."""
     path = cache / NOVA_SDIST

@@ -61,7 +61,12 @@ class NoSources(GitSources):
         interrupt: threading.Event | None = None,
     ) -> tuple[PreparedProject, ...]:  # fmt: skip
         del required_projects, folder, buildset_id, interrupt
-        return (PreparedProject(change.project, "review.opendev.org", change.branch, change.revision),)
+        places = dict.fromkeys((one.connection, one.project) for one in (change, *change.dependencies))
+        host = "review.opendev.org"
+        return tuple(
+            PreparedProject(project, host, change.branch, change.revision, connection=connection)
+            for connection, project in places
+        )
 
 
 class FineNodes:

@@ -17,6 +17,15 @@ from tests.acceptance.conftest import PROJECT, Stage
 pytestmark = pytest.mark.gerrit
 
 HANG_SECONDS = 12
+# What the build has of the vendor's project, as a file among its logs.
+NOTE = """\
+    - name: Note what the vendor's project holds
+      ansible.builtin.command:
+        argv: [sh, -c, 'git -C "$0" show HEAD:needed >"$1/needed"',
+               "{{ zuul.executor.src_root }}/gerrit.vendor.example/openstack/nova", "{{ zuul.executor.log_root }}"]
+      delegate_to: localhost
+      failed_when: false
+"""
 # What a vote may take while the other Gerrit is away; a trivial one takes some seconds.
 USUAL_SECONDS = 45.0
 
@@ -42,6 +51,17 @@ class Side(Stage):
     def builds(self, number):
         name = ["--connection", self.connection]
         return json.loads(self.service.call("builds", "--json", "--change", str(number), *name))
+
+    def address(self, number):
+        return f"{self.gerrit.url.rstrip('/')}/c/{PROJECT}/+/{number}"
+
+    def push_needing(self, address, files):
+        """Push a change that depends on the one at an address; returns its number."""
+        self.repository.reset(self.base)
+        self.repository.commit(
+            {"verdict": "pass\n"} | files, "A change that needs another", (f"Depends-On: {address}",)
+        )
+        return self.repository.push_change()[0]
 
     def next_number(self):
         """The number of the next change: what was pushed last is somebody else's and not for this test."""
@@ -75,7 +95,7 @@ def write_site(folder, opendev, vendor, nodes):
     )
     language.write_text("".join(lines) + "- job:" + jobs + projects)
     run = folder / "playbooks" / "run.yaml"
-    run.write_text(run.read_text().replace('[sleep, "600"]', f'[sleep, "{HANG_SECONDS}"]'))
+    run.write_text(run.read_text().replace('[sleep, "600"]', f'[sleep, "{HANG_SECONDS}"]') + NOTE)
     return site
 
 
@@ -154,3 +174,28 @@ def test_while_one_is_away_the_other_s_votes_come_and_its_own_comes_once_when_it
     after = vendor.push("pass")
     vendor.review(after)
     assert len(vendor.reviews(late)) == 1
+
+
+def test_a_change_is_tested_with_the_one_in_the_other_gerrit_that_it_depends_on(sides):
+    opendev, vendor = sides
+    needed = vendor.push("the vendor has it", name="needed")
+    number = opendev.push_needing(vendor.address(needed), {"own": "1\n"})
+    assert "Build succeeded" in opendev.review(number)
+    assert opendev.vote(number) == 1
+    for build in opendev.builds(number):
+        assert (Path(build["log_folder"]) / "needed").read_text() == "the vendor has it\n"
+    printed = opendev.service.call("run", "quick-one", "--change", str(number), "--connection", "opendev")
+    folder = next(line.partition("logs: ")[2] for line in printed.splitlines() if "logs: " in line)
+    assert (Path(folder) / "needed").read_text() == "the vendor has it\n"
+
+
+def test_a_cycle_over_both_gerrits_is_told_without_a_vote_and_nothing_runs(sides):
+    opendev, vendor = sides
+    number = opendev.next_number()
+    other = vendor.push_needing(opendev.address(number), {"own": "1\n"})
+    assert opendev.push_needing(vendor.address(other), {"own": "2\n"}) == number
+    text = opendev.review(number)
+    cycle = f"{number},1 of {PROJECT} -> {other},1 of {PROJECT} -> {number},1 of {PROJECT}"
+    assert f"Dependency cycle detected: {cycle}" in text.splitlines()
+    assert not opendev.vote(number)
+    assert {build["result"] for build in opendev.builds(number)} == {"SKIPPED"}

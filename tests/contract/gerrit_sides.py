@@ -98,7 +98,10 @@ class FakeSide(_Base):
         return self.gerrit.known_hosts_line(self.proxy.port)
 
     def push(self, files: dict[str, str], subject: str = "A change", **options: Any) -> tuple[int, str]:
+        onto = options.pop("onto", None)
         change = self.gerrit.state.push(PROJECT, "dev", subject, files, options)
+        if onto is not None:
+            change.parent = self.gerrit.state.changes[onto].patchsets[-1].revision
         return change.number, change.patchsets[-1].revision
 
     def amend(self, number: int, files: dict[str, str]) -> str:
@@ -177,7 +180,8 @@ class RealSide(_Base):
         return f"[127.0.0.1]:{self.proxy.port} {self.gerrit.host_key()}\n"
 
     def push(self, files: dict[str, str], subject: str = "A change", **options: Any) -> tuple[int, str]:
-        self._dev_tree.reset(self._base)
+        onto = options.pop("onto", None)
+        self._dev_tree.reset(self._heads[onto] if onto else self._base)
         self._dev_tree.commit(files, subject)
         wanted = [name if value is True else f"{name}={value}" for name, value in options.items()]
         number, _, revision = self._dev_tree.push_change(options="%" + ",".join(wanted) if wanted else "")

@@ -267,6 +267,32 @@ def test_what_is_no_change_id_is_not_asked_for(gerrit, text):
         gerrit.changes_with_id(text)
 
 
+def test_the_commit_that_a_change_stands_on_leads_to_its_change_there(side, gerrit):
+    number, first = side.push({"a.py": "1"}, "The lower one")
+    upper, _ = side.push({"b.py": "1"}, "The upper one", onto=number)
+    assert gerrit.change(upper).parents == (first,)
+    second = side.amend(number, {"a.py": "2"})
+    (old,) = gerrit.changes_at(PROJECT, first)
+    assert (old.number, old.patchset, old.revision, old.is_current) == (number, 1, first, False)
+    (new,) = gerrit.changes_at(PROJECT, second)
+    assert (new.number, new.patchset, new.is_current, new.status) == (number, 2, True, "NEW")
+    assert new.message.startswith("The lower one\n")
+
+
+def test_a_commit_that_is_no_change_of_the_project_or_not_for_us_to_see_leads_to_none(side, gerrit):
+    number, revision = side.push({"a.py": "1"})
+    assert gerrit.changes_at("some/other", revision) == ()
+    assert gerrit.changes_at(PROJECT, "0" * 40) == ()
+    side.set_private(number, private=True)
+    assert gerrit.changes_at(PROJECT, revision) == ()
+
+
+@pytest.mark.parametrize("text", ["", "HEAD", "0" * 39, "0" * 40 + " OR status:open"])
+def test_what_is_no_commit_is_not_asked_for(gerrit, text):
+    with pytest.raises(Refused, match="not a commit"):
+        gerrit.changes_at(PROJECT, text)
+
+
 def test_a_change_that_is_not_there_is_refused(side, gerrit):
     hidden, _ = side.push({"a.py": "1"}, private=True)
     for number in (999_999, hidden):

@@ -216,6 +216,7 @@ class _Query:
     projects: frozenset[str] | None = None
     number: int | None = None
     change_id: str | None = None
+    commit: str | None = None
     after: int = 0
     limit: int = 500
     start: int = 0
@@ -226,6 +227,8 @@ class _Query:
             self.number = int(found[1])
         elif found := re.fullmatch(r"change:(I[0-9a-f]{40})", term):
             self.change_id = found[1]
+        elif found := re.fullmatch(r"commit:([0-9a-f]{40})", term):
+            self.commit = found[1]
         elif found := re.fullmatch(r"limit:(\d+)", term):
             self.limit = int(found[1])
         elif found := re.fullmatch(r'after:"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) \+0000"', term):
@@ -241,6 +244,7 @@ class _Query:
             (self.projects is None or row["project"] in self.projects)
             and (self.number is None or row["number"] == self.number)
             and (self.change_id is None or row["id"] == self.change_id)
+            and (self.commit is None or self.commit in {one["revision"] for one in row["patchSets"]})
             and row["lastUpdated"] >= self.after
         )
 

@@ -62,6 +62,7 @@ class FakeChange:
     wip: bool = False
     private: bool = False
     topic: str | None = None
+    parent: str | None = None  # the commit of an open change that this one stands on
     messages: list[tuple[int, FakeAccount, str]] = field(default_factory=list)
     comments: list[FakeComment] = field(default_factory=list)
     drafts: list[tuple[str, int, str]] = field(default_factory=list)  # user, patch set, text
@@ -264,7 +265,7 @@ class FakeChanges:
         told: dict[str, Any] = {
             "number": patchset.number,
             "revision": patchset.revision,
-            "parents": [_commit(0)],
+            "parents": [change.parent or _commit(0)],
             "ref": f"refs/changes/{change.number % 100:02d}/{change.number}/{patchset.number}",
             "uploader": change.owner.told(),
             "createdOn": patchset.created_on,

@@ -141,7 +141,7 @@ def test_a_required_project_comes_at_the_same_branch_or_else_the_default_one(sou
     upstream.push("stable/pike")
     change = upstream.change(110, {"nova/b.py": "changed\n"}, branch="stable/pike")
     first, required = sources.prepare(
-        change, (f"review.example.com/{other.project}",), tmp_path / "pike", buildset_id="s1"
+        change, (f"review.example.com/{other.project}",), tmp_path / "pike", buildset_id="s2"
     )
     assert (first.checkout, required.checkout) == ("stable/pike", "master")
 

@@ -8,7 +8,7 @@ import pytest
 
 from ci.config.site import load_site
 from ci.errors import CIError, Refused, Unavailable
-from ci.git.history import GitHistory
+from ci.git.ancestry import GitHistory
 from ci.git.mirrors import Mirrors
 from ci.git.site_repository import Author, GitSiteRepository
 from ci.model.change import Change

@@ -10,6 +10,7 @@ from ci.config.site import load_site
 from ci.errors import AuthenticationFailed, DiskFull, HostKeyMismatch, Refused, Unavailable
 from ci.model.build import BuildOutcome, BuildState, Fault, ProcessIdentity, Result
 from ci.model.change import Account
+from ci.model.depends_on import Chain
 from ci.model.event import EventType
 from ci.model.policy import InfraFailure, InfraPolicy
 from ci.observability import LOOP_FAILURES
@@ -18,6 +19,7 @@ from ci.services.decisions import EndBuild
 from ci.services.pulse import Pulse
 from ci.services.reporting import Links
 from ci.services.scheduler import (
+    CHAIN_RETRY_SECONDS,
     FIRST_PAUSE_SECONDS,
     GERRIT_RETRY_SECONDS,
     LONGEST_PAUSE_SECONDS,
@@ -41,9 +43,17 @@ class Desk:
         links = Links("https://ci.example.org")
         self.scheduler = Scheduler(
             SITE.layout, {"opendev": self.gerrit}, self.store, links, Pulse(), self.clock,
-            policy or InfraPolicy(InfraFailure.COMMENT),
+            policy or InfraPolicy(InfraFailure.COMMENT), self._chain_of,
         )  # fmt: skip
         self.serial = 0
+        self.chain = Chain()
+        self.chains_asked = 0
+
+    def _chain_of(self, _change):
+        self.chains_asked += 1
+        if isinstance(self.chain, Exception):
+            raise self.chain
+        return self.chain
 
     def happens(self, event_type=EventType.PATCHSET_CREATED, *, about=None, **values):
         """Tell the scheduler of an event about the change as it is now."""
@@ -123,6 +133,102 @@ def test_a_recheck_starts_again_and_a_chat_does_not(desk):
 def test_our_own_comment_starts_nothing(desk):
     desk.happens(EventType.COMMENT_ADDED, comment="Patch Set 2:\n\nrecheck", author=Account("powervm-ci"))
     assert desk.running() == []
+
+
+NEEDED = change(connection="vendor", project="x/networking-powervm", number=12, patchset=3, message="x" * 1000)
+
+
+def test_a_buildset_keeps_the_dependencies_that_it_began_with(desk):
+    desk.chain = Chain((NEEDED, change(connection="opendev", number=13)))
+    desk.happens()
+    desk.chain = Chain()
+    (buildset,) = desk.store.buildsets.running()
+    assert [(one.connection, one.name) for one in buildset.change.dependencies] == [
+        ("vendor", "12,3"),
+        ("opendev", "13,2"),
+    ]
+    assert buildset.change.dependencies[0].message == ""
+    assert desk.store.views.builds(limit=1)[0].change == buildset.change
+
+
+def test_what_starts_nothing_asks_for_no_dependencies(desk):
+    desk.happens(EventType.COMMENT_ADDED, comment="Patch Set 2:\n\nnice work")
+    desk.happens(about=replace(ABOUT, files=("doc/source/index.rst",)))
+    desk.happens(EventType.CHANGE_ABANDONED, about=replace(ABOUT, status="ABANDONED"))
+    assert desk.chains_asked == 0
+
+
+CYCLE = "Dependency cycle detected: 4711,2 of openstack/nova -> 12,3 of x/y -> 4711,2 of openstack/nova"
+
+
+def test_a_cycle_runs_nothing_and_is_told_once_without_a_vote(desk):
+    desk.chain = Chain(problem=CYCLE)
+    desk.happens()
+    desk.scheduler.step("opendev")
+    assert desk.running() == []
+    (review,) = desk.reviews()
+    assert review.labels == {}
+    assert review.message.startswith(
+        "Build failed (check pipeline). Nothing was run: no vote.\nhttps://ci.example.org/"
+    )
+    assert CYCLE in review.message.splitlines()
+    views = desk.store.views.builds()
+    assert {(view.build.result, view.build.error) for view in views} == {(Result.SKIPPED, CYCLE)}
+    ended = desk.store.buildsets.get(views[0].build.buildset_id)
+    assert (ended.result, desk.store.views.steps(ended.id)[-1].reason) == (Result.FAILURE, CYCLE)
+
+
+def test_a_cycle_that_was_resolved_is_tested_after_a_recheck(desk):
+    desk.chain = Chain(problem=CYCLE)
+    desk.happens()
+    desk.chain = Chain((NEEDED,))
+    desk.happens(EventType.COMMENT_ADDED, comment="Patch Set 2:\n\nrecheck")
+    assert desk.running() == [(2, BOTH)]
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        ({"status": "ABANDONED"}, "the change is closed (ABANDONED)"),
+        ({"is_current": False}, "patch set 3 is not the current one"),
+    ],
+)
+def test_a_dependency_must_meet_what_the_pipeline_requires_of_the_change(desk, state, reason):
+    desk.chain = Chain((replace(NEEDED, connection="opendev", **state),))
+    desk.happens()
+    assert desk.running() == []
+    (review,) = desk.reviews()
+    assert f"It depends on 12,3 of x/networking-powervm: {reason}" in review.message.splitlines()
+    assert review.labels == {}
+
+
+def test_what_a_pipeline_requires_in_one_gerrit_says_nothing_of_changes_in_another(desk):
+    desk.chain = Chain((replace(NEEDED, is_current=False),))
+    desk.happens()
+    assert desk.running() == [(2, BOTH)]
+
+
+def test_an_operator_s_order_goes_past_requirements_also_for_dependencies_but_not_past_a_cycle(desk):
+    desk.chain = Chain((replace(NEEDED, connection="opendev", status="ABANDONED"),))
+    desk.happens(EventType.ENQUEUE, pipeline="check")
+    assert desk.running() == [(2, BOTH)]
+    desk.chain = Chain(problem=CYCLE)
+    desk.happens(EventType.ENQUEUE, pipeline="check")
+    assert desk.running() == []
+
+
+def test_while_a_dependency_cannot_be_read_its_change_waits_and_others_go_on(desk):
+    desk.chain = Unavailable("Gerrit vendor: cannot connect")
+    desk.happens()
+    assert (desk.running(), desk.reviews()) == ([], [])
+    desk.chain = Chain()
+    desk.happens(about=change(connection="opendev", number=5000))
+    assert [one.change.number for one in desk.store.buildsets.running()] == [5000]
+    desk.gerrit.current = ABOUT
+    desk.clock.time += CHAIN_RETRY_SECONDS
+    desk.chain = Chain((NEEDED,))
+    desk.scheduler.step("opendev")
+    assert len(desk.store.buildsets.running()) == 2
 
 
 def test_documentation_alone_starts_nothing(desk):

@@ -5,7 +5,7 @@ import stat
 import pytest
 
 from ci.errors import HostKeyMismatch, Refused, Unavailable
-from ci.git.history import GitHistory
+from ci.git.ancestry import GitHistory
 from ci.git.mirrors import Mirrors
 from ci.git.site_repository import Author, GitSiteRepository
 from tests.integration.upstream import Upstream, git, settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.carried import module
-from tests.integration.test_ancestry import CHANGE, OTHER, History
+from tests.commit_history import CHANGE, OTHER, History
 
 PAUSE, BOOT, STOP = (f"{digit * 8}-1a2b-4c3d-8e4f-5a6b7c8d9e0f" for digit in "abc")
 NO_ENTRY = "is not the ID of a test and its name (uuid, two spaces, #, the full name)"

@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 import threading
+import uuid
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from ci.git.checkout import lay_out
 from ci.model.build import BuildSpec, Fault, PreparedProject, Result, ResultCounts
 from ci.model.job import FrozenJob, NodeRequest, Nodeset
 from ci.model.node import Node
-from tests.integration.test_ancestry import CHANGE, History
+from tests.commit_history import CHANGE, History
 
 ROOT = Path(__file__).resolve().parents[2]
 STAND_IN = ROOT / "tests" / "data" / "stand_in"
@@ -24,7 +25,6 @@ PROGRAMS = Path(sys.executable).parent
 CLASS = "tempest.api.compute.test_servers.ServersTest"
 VOLUMES = "tempest.api.compute.test_servers.VolumesTest"
 BOOT, PAUSE, STOP, ATTACH = (f"{digit * 8}-1a2b-4c3d-8e4f-5a6b7c8d9e0f" for digit in "abcd")
-BUILD = "stand-in-build"
 NO_PAUSE = f"# reason: no pause\n{PAUSE}  # {CLASS}.test_pause\n"
 UNTIL = f"# reason: not yet\n# until: {CHANGE}\n{STOP}  # {CLASS}.test_stop\n"
 DEPLOY = """\
@@ -53,10 +53,11 @@ class Lab:
     """The shipped site with a deployment that only leaves programs for tempest, and what a patch may do to a node."""
 
     def __init__(self, folder, sshd):
-        self.folder, self.sshd = folder, sshd
+        # Of its own: what clean-up ends by this name may be other tests' on the same machine.
+        self.folder, self.sshd, self.name = folder, sshd, uuid.uuid4().hex
         self.site, self.history = folder / "site", History(folder / "nova")
         shutil.copytree(ROOT / "playbooks", self.site / "playbooks")
-        (self.site / "playbooks/group_vars/all.yaml").write_text(f"workspace: {folder}/{BUILD}\n")
+        (self.site / "playbooks/group_vars/all.yaml").write_text(f"workspace: {folder}/{self.name}\n")
         (self.site / "skip_lists").mkdir()
         self.role("main", DEPLOY)
         self.role("prepare", "- ansible.builtin.debug:\n    msg: prepared\n")
@@ -105,9 +106,9 @@ class Lab:
             post_run=("playbooks/base_post.yaml",), cleanup_run=("playbooks/base_cleanup.yaml",),
         )  # fmt: skip
         return BuildSpec(
-            BUILD, 1, str(folder), str(folder / "logs"), str(self.site), job, (node,),
+            self.name, 1, str(folder), str(folder / "logs"), str(self.site), job, (node,),
             str(self.sshd.private_key),
-            {"build": BUILD, "projects": {project.canonical_name: {
+            {"build": self.name, "projects": {project.canonical_name: {
                 "canonical_name": project.canonical_name, "src_dir": f"src/{project.canonical_name}"}}},
         )  # fmt: skip
 
@@ -171,7 +172,7 @@ def test_a_list_that_cannot_be_used_stops_the_build_in_pre_run(lab):
 def test_failed_tests_of_a_whole_run_are_the_patchs(lab):
     lab.programs("fail,no-volumes")
     outcome = lab.build(NO_PAUSE)
-    assert outcome.result == Result.FAILURE
+    assert outcome.result == Result.FAILURE, outcome.error
     assert "1 of 3 tests failed" in outcome.error
     assert [test.name for test in outcome.failed_tests] == [f"{CLASS}.test_boot"]
     assert lab.told("tests.json")["audit"]["errors"] == []

@@ -1,4 +1,8 @@
-"""Which changes a prepared source contains, by the Change-Ids of the commits that lead to its HEAD."""
+"""Which changes a prepared source contains, by the Change-Ids of the commits that lead to its HEAD.
+
+The service asks the same of branches (`ci/git/ancestry.py`, which cannot be imported here); a contract test holds that
+both find the same.
+"""
 
 from __future__ import annotations
 

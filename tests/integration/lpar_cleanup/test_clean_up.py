@@ -75,7 +75,7 @@ OWNER, IS_RICH, STATE = st.sampled_from([1, 50, 51, 15, 55, 500]), st.booleans()
 OTHERS = st.lists(st.tuples(OWNER, IS_RICH, STATE), max_size=6)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(others=OTHERS, hostile=st.sets(HOSTILE, max_size=4), ours=st.lists(IS_RICH, max_size=4))
 def test_whatever_is_on_the_system_only_the_nodes_own_goes(tmp_path, others, hostile, ours):
     guests = Guests()

@@ -52,7 +52,27 @@ def explain(tmp_path, capsys):
 
 def test_the_form_of_an_answer(explain):
     answer = explain(line("patchset-created", files=["nova/a.py"]))
-    assert answer == [{"n": 1, "type": "patchset-created", "pipelines": ["check"], "jobs": BOTH, "why_not": []}]
+    assert answer == [{"n": 1, "type": "patchset-created", "pipelines": ["check"], "jobs": BOTH, "why_not": [],
+                       "depends_on": []}]  # fmt: skip
+
+
+def test_what_a_change_says_that_it_depends_on_is_told_with_what_it_means_here(explain, tmp_path, capsys):
+    message = (
+        "s\n\nDepends-On: https://review.opendev.org/c/x/y/+/12\nDepends-On: https://github.com/x/y/pull/3\x1b[31m\n"
+    )
+    told = line("patchset-created", files=["nova/a.py"], commitMessage=message)
+    needs = [
+        "https://review.opendev.org/c/x/y/+/12 (change 12 of opendev)",
+        "https://github.com/x/y/pull/3\\x1b[31m (no change of these Gerrits: ignored)",
+    ]
+    assert explain(told)[0]["depends_on"] == needs
+    assert root.run(["explain", "--site", ROOT, "--events", str(tmp_path / "events")]) == 0
+    assert f"    Depends-On: {needs[0]}\n    Depends-On: {needs[1]}\n" in capsys.readouterr().out
+
+
+def test_what_starts_nothing_needs_nothing(explain):
+    message = "s\n\nDepends-On: https://review.opendev.org/12\n"
+    assert explain(line("change-abandoned", commitMessage=message))[0]["depends_on"] == []
 
 
 def test_an_older_patch_set_is_no_longer_current(explain):

@@ -8,7 +8,15 @@ from ci.model.event import Event, EventType
 from tests.fakes.records import change, event
 
 
-@pytest.mark.parametrize("about", [change(), change(files=None, subject=""), Branch("gerrit", "nova", "master")])
+@pytest.mark.parametrize(
+    "about",
+    [
+        change(),
+        change(files=None, subject=""),
+        change(dependencies=(change(number=1), change(number=2))),
+        Branch("gerrit", "nova", "master"),
+    ],
+)
 def test_a_change_and_a_branch_are_told_apart(about):
     assert ref_from_json(to_json(about)) == about
 

@@ -275,3 +275,26 @@ def test_a_failure_on_a_branch_is_told_on_the_page_of_a_change(ask, rows):
     rows.end(rows.run(nightly, node("n9")), Result.FAILURE, tests=(test,))
     failed = rows.failed(530_001, "ad", (test,))
     assert f"/build/{nightly.id}" in ask(f"/build/{failed.id}").text
+
+
+def test_what_a_change_is_tested_with_is_shown_and_hostile_names_stay_words(ask, rows):
+    needs = (
+        dataclasses.replace(change(12), project="x/networking-powervm"),
+        dataclasses.replace(change(13, url="javascript:alert(1)"), project=HOSTILE, connection="vendor"),
+    )
+    buildset = rows.buildset(dataclasses.replace(change(9), dependencies=needs), "c9")
+    for path in (f"/buildset/{buildset.id}", f"/build/{buildset.builds[0].id}"):
+        text = ask(path).text
+        assert '/12" rel="noreferrer">12,2</a> of x/networking-powervm, 13,2 of &lt;script' in text
+        assert "<img" not in text
+        assert "javascript" not in text
+    (shown,) = [one for one in ask("/api/status").json()["buildsets"] if one["uuid"] == buildset.id]
+    assert [(one["connection"], one["change"], one["patchset"]) for one in shown["ref"]["dependencies"]] == [
+        ("gerrit", 12, 2),
+        ("vendor", 13, 2),
+    ]
+
+
+def test_a_change_that_is_tested_alone_says_nothing_of_others(ask, rows):
+    buildset = rows.buildset(change(9), "c9")
+    assert "ested with" not in ask(f"/buildset/{buildset.id}").text + ask(f"/build/{buildset.builds[0].id}").text

@@ -1,49 +1,48 @@
-"""Which changes a real git history contains, and in which it only speaks of them."""
+"""Which changes a real git history contains: the service, and a build on the executor, are of one mind about it."""
 
 from __future__ import annotations
 
-import os
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 
+from ci.git.ancestry import GitHistory
+from ci.git.mirror import Mirror
 from tests.carried import module
+from tests.commit_history import CHANGE, OTHER, History
 
-CHANGE, OTHER = "I" + "a" * 40, "I" + "b" * 40
 
+class AskedHistory(History):
+    """A history, and one side that says what it contains."""
 
-class History:
-    """A repository that is written commit by commit."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        folder.mkdir()
-        self.git("init", "-q", "-b", "master")
-        self.commit("First")
-
-    def git(self, *arguments, text=None):
-        identity = {"GIT_CONFIG_NOSYSTEM": "1", "HOME": str(self.folder), "PATH": os.environ["PATH"]}
-        for who in ("AUTHOR", "COMMITTER"):
-            identity |= {f"GIT_{who}_NAME": "A", f"GIT_{who}_EMAIL": "a@example.org"}
-        argv = ["git", "-C", str(self.folder), *arguments]
-        return subprocess.run(argv, input=text, capture_output=True, text=True, check=True, env=identity).stdout.strip()
-
-    def commit(self, message, **footer):
-        """Commit with a footer of `Key: value` lines; returns the commit."""
-        lines = "".join(f"{key.replace('_', '-')}: {value}\n" for key, value in footer.items())
-        self.git("commit", "-q", "--allow-empty", "-F", "-", text=f"{message}\n\n{lines}")
-        return self.git("rev-parse", "HEAD")
-
-    def revert(self, commit, change_id="I" + "c" * 40):
-        return self.commit(f'Revert "it"\n\nThis reverts commit {commit}.', Change_Id=change_id)
+    def __init__(self, folder, side):
+        super().__init__(folder)
+        self.side = side
 
     def contained(self, *change_ids):
-        return module("skip_lists.ancestry").contained(str(self.folder), change_ids or (CHANGE,))
+        return self.side(self.folder, change_ids or (CHANGE,))
+
+
+def as_a_build_finds(folder, change_ids):
+    return module("skip_lists.ancestry").contained(str(folder), change_ids)
+
+
+def as_the_service_finds(folder, change_ids):
+    mirror = Mirror(folder / ".git", "", {})
+    _, tip = mirror.git(["rev-parse", "HEAD"])
+    service = GitHistory(SimpleNamespace(of=lambda _connection, _project: mirror))
+    return {key: one.commit for key, one in service.merged("gerrit", "nova", tip.strip(), change_ids).items()}
+
+
+@pytest.fixture(params=[as_a_build_finds, as_the_service_finds], ids=["build", "service"])
+def history(request, tmp_path):
+    return AskedHistory(tmp_path / "nova", request.param)
 
 
 @pytest.fixture
-def history(tmp_path):
-    return History(tmp_path / "nova")
+def history_of_a_build(tmp_path):
+    return AskedHistory(tmp_path / "nova", as_a_build_finds)
 
 
 def test_what_was_merged_before(history):
@@ -184,14 +183,19 @@ def test_a_merge_that_was_taken_back_takes_its_commits_along(history):
     assert history.contained(CHANGE, OTHER) == {OTHER: before}
 
 
-def test_messages_that_name_each_other_or_themselves_end_the_search(history):
+def test_messages_that_name_each_other_or_themselves_end_the_search(history_of_a_build):
     """Seven digits of a commit can be hit by trying."""
     ancestry = module("skip_lists.ancestry")
-    found = [history.commit(f"Add {number}", Change_Id=CHANGE) for number in range(3)]
+    found = [history_of_a_build.commit(f"Add {number}", Change_Id=CHANGE) for number in range(3)]
     messages = [f"x\n\nThis reverts commit {other[:7]}.\n\nChange-Id: {CHANGE}" for other in reversed(found)]
     commits = [ancestry.parse(sha, message) for sha, message in zip(found, messages, strict=True)]
     made = ancestry._History.__new__(ancestry._History)
-    made._repository, made._carriers, made._reverting, made._reverted = str(history.folder), commits, commits, {}
+    made._repository, made._carriers, made._reverting, made._reverted = (
+        str(history_of_a_build.folder),
+        commits,
+        commits,
+        {},
+    )
     assert made.commit_of(CHANGE) in found
 
 
@@ -212,12 +216,25 @@ def test_messages_in_other_encodings_and_with_odd_bytes(history):
     assert history.contained().keys() == {CHANGE}
 
 
-def test_a_bare_layout_that_borrows_its_objects_is_read_like_a_clone(history, tmp_path):
+def test_a_bare_layout_that_borrows_its_objects_is_read_like_a_clone(history_of_a_build, tmp_path):
     from ci.git.checkout import lay_out  # noqa: PLC0415  # what the engine prepares
 
-    brought = history.commit("Add it", Change_Id=CHANGE)
-    lay_out(tmp_path / "prepared", history.folder / ".git", {"master": brought}, "master")
+    brought = history_of_a_build.commit("Add it", Change_Id=CHANGE)
+    lay_out(tmp_path / "prepared", history_of_a_build.folder / ".git", {"master": brought}, "master")
     assert module("skip_lists.ancestry").contained(str(tmp_path / "prepared"), {CHANGE}) == {CHANGE: brought}
+
+
+def test_a_commit_and_its_pick_in_one_history_are_both_taken_back_by_the_name_of_the_first(history):
+    brought = history.commit("Add it", Change_Id=CHANGE)
+    history.commit(f"Add it\n\nChange-Id: {CHANGE}\n(cherry picked from commit {brought})")
+    history.revert(brought)
+    assert history.contained() == {}
+
+
+def test_a_name_that_nobody_has_takes_nothing_back(history):
+    brought = history.commit("Add it", Change_Id=CHANGE)
+    history.commit(f"Away\n\nThis reverts commit {'1' * 40}, reversing\nchanges made to {'2' * 9}.")
+    assert history.contained() == {CHANGE: brought}
 
 
 def test_a_history_that_cannot_be_read_is_an_error(tmp_path):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from ci.config.references import EXCLUDE_LISTS
+from ci.config.list_variables import EXCLUDE_LISTS, paths_of
 from ci.model.lockstep import Place
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from ci.config.layout import Layout
     from ci.config.tenant import TenantProject
@@ -20,10 +19,10 @@ if TYPE_CHECKING:
 
 def named_lists(layout: Layout) -> tuple[str, ...]:
     """Return the lists of tests to leave out that are named anywhere, whether a job runs with them or not."""
-    return tuple(sorted({path for variables in layout.variables() for path in _lists(variables)}))
+    return tuple(sorted({path for variables in layout.variables() for path in paths_of(variables.get(EXCLUDE_LISTS))}))
 
 
-class ListUses:
+class ListPlaces:
     """One look at the repositories: each is fetched once, when it is first asked for."""
 
     def __init__(self, layout: Layout, history: ChangeHistory, interrupt: threading.Event) -> None:
@@ -40,7 +39,7 @@ class ListUses:
                 continue
             for branch in self._fetched(project):
                 for job in self._layout.jobs_on(project, branch):
-                    for path in _lists(job.variables):
+                    for path in paths_of(job.variables.get(EXCLUDE_LISTS)):
                         found.setdefault(path, {})[self._place(project, branch, job)] = None
         return {path: tuple(places) for path, places in found.items()}
 
@@ -62,11 +61,3 @@ class ListUses:
             found = self._history.branches(project.connection, project.name, self._interrupt)
             self._branches[project] = dict(sorted(found.items()))
         return self._branches[project]
-
-
-def _lists(variables: Mapping[str, object]) -> Iterator[str]:
-    """Yield the lists that a job's variables name, as the site's repository calls them."""
-    value = variables.get(EXCLUDE_LISTS)
-    for name in value if isinstance(value, list) else [value]:
-        if isinstance(name, str):
-            yield str(PurePosixPath(name))

@@ -2,17 +2,21 @@
 
 import pytest
 
-from ci.git.history import in_effect, read_commit
+from ci.git.ancestry import in_effect, read_commit
 
 ONE, OTHER = f"I{'1' * 40}", f"I{'2' * 40}"
 A, B, C, D = (letter * 40 for letter in "abcd")
 
 
+def contained(*commits):
+    """Return what is in effect of (commit, message) pairs, newest first and in one line."""
+    place = {commit: number for number, (commit, _) in enumerate(commits)}
+    known = [read_commit(f"{commit}\n{message}") for commit, message in commits]
+    return in_effect(known, {ONE}, lambda older, newer: place.get(older, -1) >= place.get(newer, len(place)))
+
+
 def history(*commits):
-    """Return what is in effect of (commit, message) pairs."""
-    return {
-        key: found.commit for key, found in in_effect([read_commit(f"{c}\n{m}") for c, m in commits], {ONE}).items()
-    }
+    return {key: found.commit for key, found in contained(*commits).items()}
 
 
 def change(subject="Add it", change_id=ONE):
@@ -56,7 +60,7 @@ def test_a_mention_is_no_change(message):
 
 def test_the_subject_comes_along():
     hostile = change("Add <b>it</b>" * 100)
-    (found,) = in_effect([read_commit(f"{A}\n{hostile}")], {ONE}).values()
+    (found,) = contained((A, hostile)).values()
     assert (found.commit, found.subject) == (A, ("Add <b>it</b>" * 100)[:200])
 
 
@@ -95,5 +99,5 @@ def test_messages_that_name_each_other_come_to_an_end():
     assert history(*circle) == {ONE: A}
     own = f"Revert it\n\nThis reverts commit {A}.\n\nChange-Id: {ONE}\n(cherry picked from commit {A})\n"
     assert history((B, own), (A, change())) == {ONE: B}
-    chain = [(f"{n:040x}", revert(f"{n - 1:040x}")) for n in range(1, 5001)]
+    chain = [(f"{n:040x}", revert(f"{n - 1:040x}")) for n in range(5000, 0, -1)]
     assert history(*chain, (f"{0:040x}", change())) == {ONE: f"{0:040x}"}
