@@ -115,6 +115,10 @@ class NodepoolReader:
             place = file.place("providers", index)
             for provider, section in self._static(value, place):
                 nodes.extend(self._nodes(provider, section, taken))
+        for index, value in enumerate(file.providers):
+            self._check_launcher(
+                value, file.place("providers", index), {label for node in nodes for label in node.labels}
+            )
         return tuple(nodes)
 
     def _read_labels(self, labels: list[LabelSection]) -> None:
@@ -131,11 +135,7 @@ class NodepoolReader:
         if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
             self._reader.report(place, "a provider must be a mapping with a `name`", f"it is {described(value)}")
             return
-        driver = value.get("driver", "openstack")
-        if driver != "static":
-            where = value.value_places.get("driver", place)
-            message = f"the provider {value['name']} (driver {driver}) gives nodes only through a nodepool-launcher"
-            self._warnings.append(Finding(self._document.path, *where, message))
+        if _driver(value) != "static":
             return
         provider = self._reader.read(StaticProviderSection, value, place)
         for pool in provider.pools if provider else ():
@@ -143,6 +143,22 @@ class NodepoolReader:
                 self._reader.report(pool.place(), f"the pool {pool.name} has no nodes", "list some or remove the pool")
             for node in pool.nodes:
                 yield value["name"], node
+
+    def _check_launcher(self, value: Any, place: Place, static: set[str]) -> None:
+        """Check the labels of a launcher's provider, and warn where fixed machines do not serve them too."""
+        if not isinstance(value, Mapping) or not isinstance(value.get("name"), str) or _driver(value) == "static":
+            return
+        offered = [label for pool in _mappings(value.get("pools")) for label in _mappings(pool.get("labels"))]
+        for label in offered:
+            if label.get("name") not in self.labels:
+                where = label.value_places.get("name", place)
+                self._reader.report(where, f"no label `{label.get('name')}` in `labels`", "add it there")
+        if not offered or {label.get("name") for label in offered} - static:
+            where = value.value_places.get("driver", place)
+            message = (
+                f"the provider {value['name']} (driver {_driver(value)}) gives nodes only through a nodepool-launcher"
+            )
+            self._warnings.append(Finding(self._document.path, *where, message))
 
     def _nodes(self, provider: str, section: StaticNodeSection, taken: dict[str, int]) -> Iterator[Node]:
         name = section.name
@@ -180,6 +196,14 @@ class NodepoolReader:
                 self._reader.report(
                     where, "is not a host key", "a type and the key, for example: ssh-ed25519 AAAAC3..."
                 )
+
+
+def _driver(provider: Mapping) -> str:
+    return str(provider.get("driver", "openstack"))
+
+
+def _mappings(value: Any) -> list[Mapping]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
 
 
 def _is_host_key(text: str) -> bool:

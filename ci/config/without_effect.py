@@ -45,9 +45,11 @@ def _warn_of_section(document: Document, kind: str, value: Mapping) -> Iterator[
 def warn_of_nodepool(document: Document) -> Iterator[Finding]:
     """Yield a warning for each such key of nodepool's file, as far as our own pools go."""
     root = document.root if isinstance(document.root, Mapping) else Mapping()
-    for label in _mappings(root.get("labels")):
-        yield from _warn(document, label, LABEL_KEYS)
-    for provider in _mappings(root.get("providers")):
+    providers = list(_mappings(root.get("providers")))
+    if all(provider.get("driver") == "static" for provider in providers):  # else a launcher acts on them
+        for label in _mappings(root.get("labels")):
+            yield from _warn(document, label, LABEL_KEYS)
+    for provider in providers:
         if provider.get("driver") == "static":
             yield from _warn(document, provider, PROVIDER_KEYS)
             for pool in _mappings(provider.get("pools")):

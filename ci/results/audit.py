@@ -106,6 +106,8 @@ def audit(log_folder: Path, tests: Sequence[TestRun], stream_problem: str | None
     if stream_problem is None and not any(is_plain(log_folder / name) for name in names):
         return Audit(has_begun=False)
     errors: list[AuditError] = []
+    if stream_problem is None and (ahead := _problem_ahead(log_folder)):
+        return Audit(has_begun=True, errors=(AuditError(Code.TEMPEST, ahead),))
     if stream_problem is None or stream_problem:
         errors.append(AuditError(Code.RESULTS, stream_problem or "tempest left no results"))
     silence: tuple[str, tuple[str, ...]] = ("", ())
@@ -122,6 +124,16 @@ def audit(log_folder: Path, tests: Sequence[TestRun], stream_problem: str | None
     order = list(Code)
     errors.sort(key=lambda error: order.index(error.code))
     return Audit(True, tuple(errors), stale, len(lists.chosen), len(lists.left_out))  # noqa: FBT003
+
+
+def _problem_ahead(log_folder: Path) -> str:
+    """Return what kept the build from choosing tests at all: then nothing else is missing."""
+    if is_plain(log_folder / CHOSEN_NAME):
+        return ""
+    try:
+        return _node_report(log_folder)[0]
+    except ValueError:
+        return ""
 
 
 def compare(plan: Plan, lists: Lists, tests: Sequence[TestRun]) -> list[AuditError]:

@@ -12,6 +12,8 @@ options:
   workspace: {description: The build's folder; a missing one gives an empty archive, type: path, required: true}
   target: {description: Path of the archive, type: path, required: true}
   file_limit_bytes: {description: A longer file loses its middle, type: int, default: 20971520}
+  hidden_domains: {description: "Names below them get stand-ins (host-1)", type: list, default: []}
+  hidden_networks: {description: "Their addresses get stand-ins (address-1)", type: list, default: []}
 """
 
 
@@ -22,12 +24,15 @@ def main() -> None:
             "workspace": {"type": "path", "required": True},
             "target": {"type": "path", "required": True},
             "file_limit_bytes": {"type": "int", "default": 20 * 1024 * 1024},
+            "hidden_domains": {"type": "list", "elements": "str", "default": []},
+            "hidden_networks": {"type": "list", "elements": "str", "default": []},
         }
     )
     given = module.params
     try:
-        count = pack(given["workspace"], given["target"], given["file_limit_bytes"])
-    except OSError as error:
+        names = ("workspace", "target", "file_limit_bytes", "hidden_domains", "hidden_networks")
+        count = pack(*(given[name] for name in names))
+    except (OSError, ValueError) as error:
         module.fail_json(msg=f"The logs cannot be packed: {error}")
     module.exit_json(changed=True, files=count, path=given["target"])
 

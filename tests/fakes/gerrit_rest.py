@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Self
+from http.server import BaseHTTPRequestHandler
+from typing import TYPE_CHECKING
+
+from tests.fakes.loopback import LoopbackServer
 
 if TYPE_CHECKING:
     from tests.fakes.gerrit_changes import FakeChanges
 
-ADDRESS = "127.0.0.1"
 PASSWORD = "secret"
 
 
-class FakeRest:
+class FakeRest(LoopbackServer):
     """A context manager. Switches: `status` other than 200 for every answer, `body` in place of any answer,
     `location` to redirect to. `requests` has the path and authorization of each request.
     """
@@ -27,18 +27,8 @@ class FakeRest:
         self.body: bytes | None = None
         self.location = ""
         self.requests: list[tuple[str, str]] = []
-        handler = type("Handler", (_Handler,), {"rest": self})
-        self._server = ThreadingHTTPServer((ADDRESS, 0), handler)
-        self._server.daemon_threads = True
-        self.url = f"http://{ADDRESS}:{self._server.server_address[1]}/"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(_Handler)
+        self.url += "/"
 
     def answer(self, path: str, authorization: str) -> tuple[int, bytes]:
         self.requests.append((path, authorization))
@@ -76,15 +66,15 @@ class FakeRest:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    rest: FakeRest
+    owner: FakeRest
 
     def do_GET(self) -> None:
-        status, body = self.rest.answer(self.path, self.headers.get("Authorization", ""))
-        if self.rest.location:
+        status, body = self.owner.answer(self.path, self.headers.get("Authorization", ""))
+        if self.owner.location:
             status, body = 302, b""
         self.send_response(status)
-        if self.rest.location:
-            self.send_header("Location", self.rest.location)
+        if self.owner.location:
+            self.send_header("Location", self.owner.location)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -95,7 +95,7 @@ def test_a_service_that_ends_is_named_with_its_log_at_once(tmp_path):
 
 
 def test_secrets_are_hidden_when_packed(tmp_path):
-    scrub = module("archive.pack").scrub
+    scrub = module("archive.scrub").Scrubber().configuration
     text = (
         "password = hunter2\nconnection = mysql+pymysql://user:hunter2@127.0.0.1/nova\nadmin_password=hunter2\nx = y\n"
     )

@@ -6,44 +6,54 @@ import io
 import os
 import re
 import tarfile
+from typing import TYPE_CHECKING
+
+from ansible.module_utils.archive.scrub import Scrubber
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 # Source in the workspace -> folder in the published logs.
 PUBLISHED = {"results": "", "logs": "logs", "etc": "logs/etc"}
 CONFIGURATION = re.compile(r"\.(conf|ini|json|ya?ml)$")
-SECRETS = (
-    # key = value, key: value, - key: value, "key": "value",
-    re.compile(
-        r"""(?im)^([\s{-]*["']?[\w-]*(?:password|passwd|_pass\b|secret|token|api_key)[\w-]*["']?\s*[=:]\s*)(\S.*)$"""
-    ),
-    re.compile(r"(://[^:/@\s]+:)([^@\s]+)(@)"),
-)
-HIDDEN = "***"
-# Of no use without its middle; the executor takes no longer one.
-WHOLE = re.compile(r"\.subunit$")
+AT_TOP = frozenset({"tempest.conf", "local.conf"})
+# Of no use without its middle, or with a word hidden; the executor takes no longer one.
+WHOLE = re.compile(r"\.subunit$|^tests-(?:run|skipped)\.txt$")
 WHOLE_LIMIT_BYTES = 64 * 1024 * 1024
 
 
-def pack(workspace: str, target: str, file_limit_bytes: int) -> int:
-    """Write the archive and return how many files it holds; links and special files stay out."""
-    count = 0
+def pack(
+    workspace: str, target: str, file_limit_bytes: int, domains: Sequence[str] = (), networks: Sequence[str] = ()
+) -> int:
+    """Write the archive and return how many files it holds; links and special files stay out.
+
+    Names below `domains` and addresses of `networks` are hidden, and every secret that a configuration file has.
+    """
+    scrubber = Scrubber(domains, networks)
+    files = list(_files(workspace))
+    for path, name in files:
+        if _is_configuration(name):
+            scrubber.learn(_read(path, file_limit_bytes).decode("utf-8", errors="replace"))
     os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
     with tarfile.open(target, "w:gz", compresslevel=3) as archive:
-        for folder, published in PUBLISHED.items():
-            for path in _regular_files(os.path.join(workspace, folder)):
-                name = os.path.join(published, os.path.relpath(path, os.path.join(workspace, folder)))
-                _add(archive, path, name, file_limit_bytes)
-                count += 1
-        configuration = os.path.join(workspace, "tempest.conf")
-        if os.path.isfile(configuration):
-            _add(archive, configuration, "tempest.conf", file_limit_bytes)
-            count += 1
-    return count
+        for path, name in files:
+            _add(archive, path, name, file_limit_bytes, scrubber)
+    return len(files)
 
 
-def scrub(text: str) -> str:
-    """Hide the values of options that are named like secrets and the passwords in URLs."""
-    hidden = SECRETS[0].sub(rf"\g<1>{HIDDEN}", text)
-    return SECRETS[1].sub(rf"\g<1>{HIDDEN}\g<3>", hidden)
+def _files(workspace: str) -> Iterator[tuple[str, str]]:
+    """Yield each file to publish and the name that it gets."""
+    for folder, published in PUBLISHED.items():
+        for path in _regular_files(os.path.join(workspace, folder)):
+            yield path, os.path.join(published, os.path.relpath(path, os.path.join(workspace, folder)))
+    configuration = os.path.join(workspace, "tempest.conf")
+    if os.path.isfile(configuration):
+        yield configuration, "tempest.conf"
+
+
+def _is_configuration(name: str) -> bool:
+    """Whether it is a file of options; other files at the top are results, for programs."""
+    return CONFIGURATION.search(name) is not None and ("/" in name or name in AT_TOP)
 
 
 def shorten(content: bytes, size: int, limit: int) -> bytes:
@@ -60,13 +70,15 @@ def _regular_files(root: str) -> list[str]:
     return sorted(found)
 
 
-def _add(archive: tarfile.TarFile, path: str, name: str, limit: int) -> None:
-    content = _read(path, max(limit, WHOLE_LIMIT_BYTES) if WHOLE.search(name) else limit)
-    # What lies at the top are results, for programs.
-    if CONFIGURATION.search(name) and ("/" in name or name == "tempest.conf"):
-        content = scrub(content.decode("utf-8", errors="replace")).encode()
-        # Browsers show text, and download what they do not know.
-        name = name if name == "tempest.conf" else name + ".txt"
+def _add(archive: tarfile.TarFile, path: str, name: str, limit: int, scrubber: Scrubber) -> None:
+    is_whole = WHOLE.search(name) is not None
+    content = _read(path, max(limit, WHOLE_LIMIT_BYTES) if is_whole else limit)
+    if not is_whole:
+        text = content.decode("utf-8", errors="surrogateescape")
+        text = scrubber.configuration(text) if _is_configuration(name) else scrubber.text(text)
+        content = text.encode("utf-8", errors="surrogateescape")
+    if _is_configuration(name) and name not in AT_TOP:
+        name += ".txt"  # browsers show text, and download what they do not know
     member = tarfile.TarInfo(name)
     member.size, member.mtime, member.mode = len(content), int(os.stat(path).st_mtime), 0o644
     archive.addfile(member, io.BytesIO(content))

@@ -14,7 +14,9 @@ MARK = "CI_BUILD"
 RECORD = "processes.jsonl"
 
 
-def start(folder: str, name: str, argv: list[str], environment: dict[str, str], log: str) -> subprocess.Popen[bytes]:
+def start(
+    folder: str, name: str, argv: list[str], environment: dict[str, str], log: str, start_in: str | None = None
+) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own, recorded in `folder`; output goes to the end of the file `log`."""
     with open(log, "ab") as output:
         process = subprocess.Popen(
@@ -23,7 +25,7 @@ def start(folder: str, name: str, argv: list[str], environment: dict[str, str], 
             stdout=output,
             stderr=subprocess.STDOUT,
             env=environment,
-            cwd=folder,
+            cwd=start_in or folder,
             start_new_session=True,
         )
     row = {"name": name, "pid": process.pid, "started": _stat(process.pid).get("started")}

@@ -37,6 +37,24 @@ def test_what_only_a_launcher_needs_is_accepted_with_a_word(site):
     ]
 
 
+CLOUD = (
+    "  - name: cloud\n    driver: openstack\n    pools:\n      - name: main\n        labels:\n          - name: {}\n"
+)
+
+
+def test_a_label_that_fixed_machines_serve_too_needs_no_launcher(site):
+    site.write(
+        POOL,
+        FILES[POOL].replace("- name: powervm\n", "- name: powervm\n    min-ready: 2\n", 1) + CLOUD.format("powervm"),
+    )
+    assert site.load().warnings == ()
+
+
+def test_an_unknown_label_of_a_launchers_provider_is_an_error(site):
+    site.write(POOL, FILES[POOL] + CLOUD.format("powerwm"))
+    assert site.errors() == [f"{POOL}:17:19: no label `powerwm` in `labels` (add it there)"]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -103,5 +103,7 @@ def test_lpars_of_a_run_are_removed_before_and_after_it(layout):
     change = Change("opendev", "openstack/nova", "master", 1, 1, "", "", files=("nova/virt/driver.py",))
     for job in layout.select_jobs("check", change).jobs:
         assert "playbooks/lpar_cleanup.yaml" in job.pre_run
-        # while the workspace is still there
-        assert job.cleanup_run == ("playbooks/lpar_cleanup.yaml", "playbooks/base_cleanup.yaml")
+        # when nothing makes LPARs any more, and while the workspace is still there
+        assert job.cleanup_run == (
+            "playbooks/nova_cleanup.yaml", "playbooks/lpar_cleanup.yaml", "playbooks/base_cleanup.yaml",
+        )  # fmt: skip

@@ -196,6 +196,14 @@ def test_tempest_without_results_is_an_error(tmp_path):
     assert codes(tmp_path)[0] == "results"
 
 
+def test_a_deployment_that_says_why_there_is_nothing_to_test_needs_no_lists(tmp_path):
+    publish(tmp_path, None, problem="another driver was loaded")
+    (tmp_path / "tests-run.txt").unlink()
+    (tmp_path / "tests-skipped.txt").unlink()
+    assert read_tests(tmp_path).problem == "another driver was loaded"
+    assert codes(tmp_path) == ["tempest"]
+
+
 def test_without_a_trace_of_tempest_there_is_nothing_to_hold_against_the_lists(tmp_path):
     publish(tmp_path, None)
     for name in ("tests-run.txt", "tests-skipped.txt", "tempest-run.json"):

@@ -1,0 +1,145 @@
+"""Runs one of devstack's scripts, bounded, with its output kept, and says in a few lines why it failed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+
+from ansible.module_utils.cloud import processes
+from ansible.module_utils.devstack.verdict import CIFault
+
+TIMED_OUT = 124
+SHOWN_LINES = 25
+# Runs its arguments and keeps their exit status in the file that it is called by.
+REMEMBER = '"$@"; status=$?; echo "$status" >"$0.new" && mv "$0.new" "$0"; exit "$status"'
+ERROR_LINE = re.compile(r"\[ERROR\] |^E: |^ERROR: |No space left on device|error: .*fail", re.IGNORECASE)
+
+
+class ScriptError(RuntimeError):
+    """A script failed or did not end in time; the message ends with the last lines of its output."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """What to run in which folder, with output into a file and a time limit.
+
+    `once` names this one task. Ansible starts a module anew when a connection breaks; a script that goes on is waited
+    for then, and never started beside itself.
+    """
+
+    argv: list[str]
+    folder: str
+    log: str
+    timeout_seconds: float
+    once: str
+
+    @property
+    def name(self) -> str:
+        return os.path.basename(self.argv[0])
+
+
+def run(workspace: str, script: Script, room_mebibytes: int) -> float:
+    """Run a script, or wait for it where it runs already; return the seconds it took.
+
+    Raises ScriptError, or CIFault where it was ended from outside or less room is left on the disk: nothing fails for
+    its own reasons then.
+    """
+    os.makedirs(os.path.dirname(script.log), exist_ok=True)
+    begun = time.monotonic()
+    try:
+        status = _run_once(workspace, script)
+    except _LostError:
+        end = processes.tail(script.log, SHOWN_LINES)
+        message = f"{script.name} was ended from outside: the node restarted, or somebody killed it; its last lines:"
+        raise CIFault(f"{message}\n{end}") from None
+    if status == 0:
+        return round(time.monotonic() - begun, 1)
+    end = processes.tail(script.log, SHOWN_LINES)
+    for place in dict.fromkeys((script.folder, workspace)):
+        if room_bytes(place) < room_mebibytes << 20:
+            raise CIFault(f"{script.name} failed because the node's disk is full ({place})\n{end}")
+    if status == TIMED_OUT:
+        raise ScriptError(f"{script.name} timed out after {script.timeout_seconds:.0f} s; its last lines:\n{end}")
+    reason = next((line.strip() for line in reversed(end.splitlines()) if ERROR_LINE.search(line)), "")
+    said = f": {reason}" if reason else ""
+    raise ScriptError(f"{script.name} failed (exit status {status}){said}; its last lines:\n{end}")
+
+
+class _LostError(Exception):
+    """The script is gone and has left no exit status."""
+
+
+def _run_once(workspace: str, script: Script) -> int:
+    path = os.path.join(workspace, "once", hashlib.sha256(script.once.encode()).hexdigest()[:16])
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    argv = ["/bin/sh", "-c", REMEMBER, path + ".status", *script.argv]
+    try:
+        with open(path, "x", encoding="ascii") as stream:
+            stream.write(str(time.time()))
+    except FileExistsError:
+        return _wait(path, script)
+    process = processes.start(workspace, script.name, argv, environment(script.folder), script.log, script.folder)
+    with open(path + ".pid", "w", encoding="ascii") as stream:
+        stream.write(str(process.pid))
+    try:
+        return process.wait(script.timeout_seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return TIMED_OUT
+
+
+def _wait(path: str, script: Script) -> int:
+    """Wait for the script that an earlier connection has started; that one's module may still be there, or not."""
+    with open(path, encoding="ascii") as stream:
+        deadline = float(stream.read()) + script.timeout_seconds
+    while True:
+        lives = _lives(path + ".pid", script.name)
+        # in this order: what ends between the two has left its status
+        try:
+            with open(path + ".status", encoding="ascii") as stream:
+                return int(stream.read())
+        except FileNotFoundError:
+            pass
+        if time.time() > deadline:
+            if lives:
+                os.killpg(lives, signal.SIGKILL)
+            return TIMED_OUT
+        if not lives:
+            raise _LostError
+        time.sleep(1)
+
+
+def _lives(path: str, name: str) -> int:
+    """Return the id of the session that runs the script, 0 where it does not."""
+    try:
+        with open(path, encoding="ascii") as stream:
+            pid = int(stream.read())
+        with open(f"/proc/{pid}/cmdline", "rb") as stream:
+            return pid if name.encode() in stream.read() else 0
+    except (OSError, ValueError):
+        return 0
+
+
+def environment(devstack: str) -> dict[str, str]:
+    """Return the variables of a login of devstack's user: nothing of Ansible's own, devstack's programs first."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "ANSIBLE"))}
+    programs = os.path.join(os.path.dirname(devstack), "data", "venv", "bin")
+    path = kept.get("PATH", "/usr/bin:/bin")
+    return kept | {
+        "PATH": f"{programs}:/usr/local/bin:{path}:/usr/local/sbin:/usr/sbin:/sbin",
+        "HOME": os.path.expanduser("~"),
+        "LC_ALL": "C.UTF-8",
+        "TERM": "dumb",
+    }
+
+
+def room_bytes(folder: str) -> int:
+    """Return how much of a disk may still be written."""
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
