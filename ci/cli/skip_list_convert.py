@@ -14,7 +14,7 @@ from ci.cli.listing_options import asked_tests, tempest_option, tests_option
 from ci.cli.root import reason_option
 from ci.cli.words import plural
 from ci.errors import CIError, Finding, SiteError, UsageError
-from ci.skip_lists.files import MAX_LIST_BYTES, read_list, replace_list
+from ci.skip_lists.files import MAX_LIST_BYTES, new_list, read_list, replace_list
 
 if TYPE_CHECKING:
     from ci.skip_lists.convert import Conversion
@@ -93,8 +93,7 @@ def _write(path: Path, content: bytes, *, replaces: bool) -> None:
         if replaces and path.exists():
             replace_list(path, path.read_bytes(), content)
             return
-        with path.open("xb") as file:
-            file.write(content)
+        new_list(path, content)
     except FileExistsError:
         raise CIError(f"{path}: is there already: --force replaces it") from None
     except OSError as error:

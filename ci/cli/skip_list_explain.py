@@ -76,10 +76,17 @@ def _test_history(invocation: Invocation, site: SiteSkipLists) -> TestHistory | 
     from ci import bootstrap  # noqa: PLC0415 - slow to import
 
     state_dir = site.site.settings.state_dir if site.site else invocation.state_dir
+    if not state_dir:
+        return None
     try:
-        return bootstrap.open_store(bootstrap.existing_state_folder(state_dir)).test_history if state_dir else None
+        folder = bootstrap.existing_state_folder(state_dir)
     except CIError:
         return None  # no CI has run yet, and lists can be explained all the same
+    try:
+        return bootstrap.open_store(folder).test_history
+    except CIError as error:
+        click.echo(f"warning: the results cannot be read: {printable(str(error))}", err=True)
+        return None
 
 
 def _with_results(name: str, history: TestHistory | None) -> tuple[Subject, ...]:

@@ -73,6 +73,11 @@ class Document:
     findings: list[Finding] = field(default_factory=list)
 
 
+_TOO_DEEP = "is nested too deeply"
+SAFE_LENGTH = 10_000
+MAX_DEPTH = 100
+
+
 class _UnreadableError(Exception):
     def __init__(self, place: Place, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -92,6 +97,8 @@ def load_yaml(path: str, content: bytes) -> Document:
         if node is not None:
             document.root_place = _place(node)
             document.root = _Builder(document.findings, path).value(node)
+    except RecursionError:
+        document.findings.append(Finding(path, 1, 1, _TOO_DEEP))
     except _UnreadableError as error:
         document.findings.append(Finding(path, *error.place, error.message, error.hint))
     return document
@@ -121,6 +128,8 @@ def _decode(content: bytes) -> str:
 
 def _compose(text: str) -> yaml.Node | None:
     try:
+        if len(text) > SAFE_LENGTH:  # the reader in C recurses without looking at its stack
+            _check_depth(text)
         return yaml.compose(text, Loader=_LOADER)
     except yaml.reader.ReaderError as error:
         before = text[: error.position if isinstance(error.position, int) else 0]
@@ -129,7 +138,15 @@ def _compose(text: str) -> yaml.Node | None:
     except yaml.MarkedYAMLError as error:
         raise _UnreadableError(*_explain(error, text)) from None
     except RecursionError:
-        raise _UnreadableError((1, 1), "is nested too deeply") from None
+        raise _UnreadableError((1, 1), _TOO_DEEP) from None
+
+
+def _check_depth(text: str) -> None:
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise _UnreadableError((1, 1), _TOO_DEEP)
 
 
 def _explain(error: yaml.MarkedYAMLError, text: str) -> tuple[Place, str, str]:

@@ -35,6 +35,17 @@ def read_list(path: Path, name: str) -> bytes | Finding:
     return content
 
 
+def new_list(path: Path, content: bytes) -> None:
+    """Write a list that is not there yet, whole or not at all; raises OSError."""
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+        written = Path(folder, path.name)
+        with written.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        path.hardlink_to(written)
+
+
 def replace_list(path: Path, old: bytes, new: bytes) -> None:
     """Put a list's new bytes in the place of its old ones, keeping mode and owner.
 

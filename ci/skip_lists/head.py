@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from datetime import date
+from functools import lru_cache
 
 KEYS = ("reason", "bug", "until", "expires", "owner")
 _KEY = re.compile(rf"#[ \t]*+({'|'.join(KEYS)}):[ \t]*+(.*)")
@@ -26,8 +27,12 @@ def misspelt_key(text: str) -> tuple[str, str] | None:
     if not found:
         return None
     word = found[1]
-    near = difflib.get_close_matches(word.lower(), KEYS, n=1, cutoff=0.8) if len(word) <= _LONGEST_WORD else []
-    return word, near[0] if near else ""
+    return word, _near(word.lower()) if len(word) <= _LONGEST_WORD else ""
+
+
+@lru_cache(maxsize=10_000)
+def _near(word: str) -> str:
+    return next(iter(difflib.get_close_matches(word, KEYS, n=1, cutoff=0.8)), "")
 
 
 def value_problem(key: str, value: str) -> tuple[str, str, str] | None:

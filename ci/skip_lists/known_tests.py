@@ -12,6 +12,8 @@ from ci.skip_lists.names import ID_TAG, UUID, without_tags
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from ci.model.regex import Regex
+
 _FAILED_IMPORT = "unittest.loader._FailedTest."
 _ID_ANYWHERE = re.compile(rf"(?=({UUID}))")
 _DASHES_OF_ONE_TAG = 5
@@ -45,7 +47,7 @@ class KnownTests:
         """Return the tests that hold an ID elsewhere than in its own tag: stestr leaves them out with it."""
         return self._holders_of.get(identity, ())
 
-    def matching(self, expression: re.Pattern[str]) -> tuple[str, ...]:
+    def matching(self, expression: re.Pattern[str] | Regex) -> tuple[str, ...]:
         """Return the tests that stestr would find by an expression: it searches the name with the tags behind it."""
         return tuple(sorted({without_tags(test) for test in self.listed if expression.search(test)}))
 

@@ -53,7 +53,9 @@ class NearestTests:
     def _grouped(self, part: int) -> dict[str, list[str]]:
         groups: dict[str, list[str]] = {}
         for name in self._known.names:
-            groups.setdefault(name.partition("(")[0].split(".")[part], []).append(name)
+            parts = name.partition("(")[0].split(".")
+            if len(parts) >= -part:  # the end of a line of a log may look like a test
+                groups.setdefault(parts[part], []).append(name)
         return groups
 
 

@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ci.model.regex import Regex, regex_problem
 from ci.skip_lists.names import some, without_tags
 from ci.skip_lists.nearest import NearestTests
 
@@ -73,7 +74,8 @@ class Resolver:
         except (re.error, OverflowError, RecursionError) as error:
             raise NotFoundError(f"not a regular expression: {error}", "correct it", "bad-expression") from None
         if text not in self._matching:
-            self._matching[text] = self._tests.matching(expression)
+            # RE2 takes linear time also for what is made up to hurt; it cannot look around.
+            self._matching[text] = self._tests.matching(expression if regex_problem(text) else Regex(text))
         names = self._matching[text]
         if not names:
             hint = self._nearest.hint((text.strip("^$"),), _PERHAPS)

@@ -207,6 +207,48 @@ def test_many_reverts_of_everything_before_them_do_not_take_for_ever(history):
     assert history.contained() in ({}, {CHANGE: shas[0]})
 
 
+@pytest.mark.parametrize(("reverts", "is_there"), [(600, True), (601, False)])
+def test_hundreds_of_reverts_of_reverts(history, reverts, is_there):
+    named = brought = history.commit("Add it", Change_Id=CHANGE)
+    tree = history.git("rev-parse", "HEAD^{tree}")
+    for _ in range(reverts):
+        named = history.git(
+            "commit-tree", tree, "-p", named, "-F", "-", text=f"Revert\n\nThis reverts commit {named}.\n"
+        )
+    history.git("update-ref", "HEAD", named)
+    assert history.contained() == ({CHANGE: brought} if is_there else {})
+
+
+@pytest.mark.parametrize("length", [12, 40])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_pick_goes_with_the_revert_of_what_it_was_picked_from(history, length, end):
+    picked = "ab" * 20
+    note = f"Add it{end}{end}(cherry picked from commit {picked[:length]}){end}Change-Id: {CHANGE}{end}"
+    history.git("commit", "-q", "--allow-empty", "--cleanup=verbatim", "-F", "-", text=note)
+    assert history.contained().keys() == {CHANGE}
+    history.revert(picked)
+    assert history.contained() == {}
+
+
+@pytest.mark.parametrize(
+    ("message", "is_there"),
+    [(f"Change-Id: {CHANGE}\nother text\n", False), (f"Add it\n\nChange-Id:\t{CHANGE}\n", True)],
+)
+def test_what_is_and_what_is_no_footer(history, message, is_there):
+    history.git("commit", "-q", "--allow-empty", "--cleanup=verbatim", "-F", "-", text=message)
+    assert (history.contained().keys() == {CHANGE}) is is_there
+
+
+def test_a_revert_on_a_branch_that_never_had_the_change_takes_nothing_back(history):
+    start = history.git("rev-parse", "HEAD")
+    brought = history.commit("Add it", Change_Id=CHANGE)
+    history.git("checkout", "-q", "-b", "side", start)
+    history.revert(brought)
+    history.git("checkout", "-q", "master")
+    history.git("merge", "-q", "--no-ff", "-m", "Merge side", "side")
+    assert history.contained().keys() == {CHANGE}
+
+
 def test_messages_in_other_encodings_and_with_odd_bytes(history):
     history.git("config", "i18n.commitEncoding", "latin-1")
     history.git("config", "log.showSignature", "true")

@@ -88,11 +88,22 @@ class _History:
 
     def _is_reverted(self, commit: Commit) -> bool:
         """Whether a commit is taken back by one that is not itself taken back."""
-        known = self._reverted.get(commit.sha)
-        if known is None:
-            known = any(self._takes_back(one, commit) and not self._is_reverted(one) for one in self._reverting)
-            self._reverted[commit.sha] = known
-        return known
+        path = [commit]
+        takers: dict[str, list[Commit]] = {}
+        while path:
+            current = path[-1]
+            if current.sha in self._reverted:
+                path.pop()
+                continue
+            if current.sha not in takers:
+                takers[current.sha] = [one for one in self._reverting if self._takes_back(one, current)]
+            later = takers[current.sha]  # each is a descendant, so this comes to an end
+            unknown = [one for one in later if one.sha not in self._reverted]
+            if unknown:
+                path.append(unknown[0])
+            else:
+                self._reverted[current.sha] = any(not self._reverted[one.sha] for one in later)
+        return self._reverted[commit.sha]
 
     def _takes_back(self, later: Commit, commit: Commit) -> bool:
         for named, restored in later.reverts:

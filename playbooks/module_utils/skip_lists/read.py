@@ -14,8 +14,8 @@ from datetime import date
 KEYS = ("reason", "bug", "until", "expires", "owner")
 UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 ENTRY = re.compile(rf"[ \t]*(?:id-)?({UUID})[ \t]*#[ \t]*(.*)")
-NAME = r"[A-Za-z_][\w.-]*(?:\[[^\[\]\s]*\])?(?:\([^()]*\))?"
-NAMES = re.compile(rf"(?a:{NAME}(?:(?:\s*,\s*|\s+){NAME})*)")
+NAME = r"[A-Za-z_]\w*+(?:\.[\w-]++)++(?:\[[^\[\]\s]*+\])?+(?:\([^()]*+\))?+"
+NAMES = re.compile(rf"(?a:{NAME}(?:(?:\s*+,\s*+|\s++){NAME})*+)")
 ONE_NAME = re.compile(rf"(?a:{NAME})")
 TAGS = re.compile(r"\[[^\[\]\s]*\]")
 # Behind a `#` an ID leaves out nothing; its block goes on behind the line.

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import pytest
 
+from ci.config.yaml_marks import load_yaml
+
 JOBS, PIPELINES, PROJECTS = "jobs/zuul.d/jobs.yaml", "jobs/zuul.d/pipelines.yaml", "jobs/zuul.d/projects.yaml"
 MORE, TENANT, POOL, CONF = "jobs/zuul.d/more.yaml", "jobs/tenant.yaml", "nodepool/nodepool.yaml", "zuul.conf"
 
@@ -404,3 +406,9 @@ def test_a_folder_that_is_not_there(site):
 def test_a_file_that_is_not_there(site, name):
     (site.folder / name).unlink()
     assert [error.split(" (")[0] for error in site.errors()] == [f"{name}: no such file or directory"]
+
+
+@pytest.mark.parametrize("depth", [500, 5000, 100_000])
+@pytest.mark.parametrize("opening", ["[", "- ", "{a: "])
+def test_yaml_that_is_nested_too_deeply(depth, opening):
+    assert load_yaml("x", (opening * depth).encode()).findings
