@@ -143,7 +143,7 @@ def _verb(arguments: Sequence[str]) -> str:
 
 def _failure(about: str, status: int, errors: str) -> CIError:
     lines = [line for line in errors.splitlines() if not _NOISE.match(line)]
-    for said in (lines, errors.splitlines()):  # of what it says besides only where nothing else tells a cause
+    for said in (lines, [] if lines else errors.splitlines()):  # what it says besides counts where it says no more
         for pattern, kind in _CAUSES:
             found = next((line for line in said if pattern.search(line)), None)
             if found is not None:
