@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ci.errors import Refused, Unavailable
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _CHANGE_ID = re.compile(r"I[0-9a-f]{40}")
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_DEPENDENCIES = "--dependencies"
 _MESSAGE_HEAD = re.compile(r"Patch Set (\d{1,9}):", re.ASCII)
 
 
@@ -23,7 +25,8 @@ def read_change(commands: CommandLine, connection: str, number: int, patchset: i
     """Return one patch set of a change as it is now; raises Refused when it is not there or not for us to see."""
     options = "--files --commit-message"
     # The files of every patch set cost the server a comparison each: they are only asked for when an old one is.
-    change = _change(commands, connection, number, None, f"--current-patch-set {options}")
+    # Which of its parents are patch sets of changes comes along: mostly none, and nobody has to ask for them.
+    change = _change(commands, connection, number, None, f"--current-patch-set {_DEPENDENCIES} {options}")
     if patchset is None or patchset == change.patchset:
         return change
     if patchset > change.patchset:
@@ -88,7 +91,11 @@ def has_message(commands: CommandLine, user: str, number: int, patchset: int, ma
 def _change(commands: CommandLine, connection: str, number: int, patchset: int | None, options: str) -> Change:
     row = _row(commands, number, options)
     try:
-        return change_from_query(connection, row, patchset)
+        change = change_from_query(connection, row, patchset)
+        if _DEPENDENCIES not in options:
+            return change
+        stands_on = {one.text("revision", "") for one in row.children("dependsOn")}
+        return replace(change, parents=tuple(parent for parent in change.parents if parent in stands_on))
     except MalformedJSON as error:
         raise Unavailable(f"change {number}: Gerrit's answer is garbage: {error}") from error
 

@@ -29,7 +29,8 @@ class Change:
     """One patch set of a change, with the state that its change had when this was read.
 
     `connection` is the name of the site's connection, `canonical_hostname` the host of Zuul's canonical names.
-    `files` are paths that the patch set touches, None while not known. `parents` are the commits that it stands on.
+    `files` are paths that the patch set touches, None while not known. `parents` are the commits that it stands on;
+    of the current patch set those only that are patch sets of changes.
     `dependencies` are the open changes that it is tested with, in the order in which they are merged; nothing is said
     of them but what tells them from others.
     """

@@ -271,7 +271,9 @@ def test_the_commit_that_a_change_stands_on_leads_to_its_change_there(side, gerr
     number, first = side.push({"a.py": "1"}, "The lower one")
     upper, _ = side.push({"b.py": "1"}, "The upper one", onto=number)
     assert gerrit.change(upper).parents == (first,)
+    assert gerrit.change(number).parents == ()  # the branch's first commit is no patch set
     second = side.amend(number, {"a.py": "2"})
+    assert gerrit.change(upper).parents == (first,)
     (old,) = gerrit.changes_at(PROJECT, first)
     assert (old.number, old.patchset, old.revision, old.is_current) == (number, 1, first, False)
     (new,) = gerrit.changes_at(PROJECT, second)

@@ -240,6 +240,11 @@ class FakeChanges:
             ]
         if "--current-patch-set" in flags:
             row["currentPatchSet"] = self._patchset(change, change.patchsets[-1], flags | {"--all-approvals"})
+        if "--dependencies" in flags:
+            below = [one for one in self.changes.values() for ps in one.patchsets
+                     if (one.project, ps.revision) == (change.project, change.parent)]  # fmt: skip
+            if below:  # Gerrit says nothing of none
+                row["dependsOn"] = [{"id": "I", "number": one.number, "revision": change.parent} for one in below]
         if flags & {"--patch-sets", "--all-approvals"}:
             row["patchSets"] = [self._patchset(change, patchset, flags) for patchset in change.patchsets]
         return row
