@@ -88,27 +88,33 @@ class Service:
             "node_holds": parts.node_holds.step,
             "lease_check": parts.lease_check.step,
             "executor": parts.executor.step,
-            "janitor": parts.janitor.step,
-            "mirror_care": parts.mirror_care.step,
-            "results_intake": parts.results_intake.step,
-            "lockstep": parts.lockstep.step,
             "watcher": _Watcher(parts.store, parts.pulse).step,
         }
         for connection in parts.connections:  # loops of its own for each: one Gerrit that hangs holds up no other
             loops[f"scheduler {connection}"] = partial(parts.scheduler.step, connection)
             loops[f"reporter {connection}"] = partial(parts.reporter.step, connection)
-        for timers in parts.timers:
-            loops[f"timers {timers.connection}"] = timers.step
+        # What nobody waits for need not look at each beat: it looks by itself, each second.
+        unhurried: dict[str, Callable[[], float | None]] = {
+            "janitor": parts.janitor.step,
+            "mirror_care": parts.mirror_care.step,
+            "results_intake": parts.results_intake.step,
+            "lockstep": parts.lockstep.step,
+            **{f"timers {timers.connection}": timers.step for timers in parts.timers},
+        }
         for listener in parts.listeners:
             loops[f"catch_up {listener.name}"] = listener.step
         for name, step in loops.items():
             parts.threads.start(name, run_loop, name, step, parts.pulse, self._stop)
+        calm = Pulse()
+        for name, step in unhurried.items():
+            parts.threads.start(name, run_loop, name, step, calm, self._stop)
         for listener in parts.listeners:
             parts.threads.start(f"listener {listener.name}", listener.run, self._stop)
         stop.wait()
         self._log.info("stopping", action="service.stopping")
         self._stop.set()
         parts.pulse.beat()
+        calm.beat()
         parts.lockstep.stop()
         parts.executor.stop()
         parts.node_holds.stop()
