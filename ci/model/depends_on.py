@@ -71,6 +71,11 @@ def headers(message: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for line in lines if (text := line[len(_HEADER) :].strip())))
 
 
+def stands_alone(change: Change) -> bool:
+    """Whether a change plainly depends on no other: it stands on none, and its message has no such line."""
+    return not change.parents and not headers(change.message)
+
+
 def as_change_id(header: str) -> str | None:
     """Return the Change-Id that a header is, in the form that Zuul has given up but still takes; None for no such."""
     return f"I{header[1:].lower()}" if _CHANGE_ID.fullmatch(header) else None

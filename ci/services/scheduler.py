@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ci.errors import LINK_FAILURES, Refused, StaleStateError, printable
 from ci.model.build import Build, BuildOutcome, Buildset, BuildsetState, BuildState, Result
 from ci.model.change import Change
+from ci.model.depends_on import Chain, stands_alone
 from ci.model.event import EventType
 from ci.model.policy import SHIPPED_INFRA_POLICY, InfraPolicy
 from ci.observability import BUILDS, LOOP_FAILURES, get_logger
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from ci.config.layout import Layout
     from ci.model.change import Ref
-    from ci.model.depends_on import Chain
     from ci.model.event import Event
     from ci.ports import Clock, Gerrit, Store
     from ci.services.pulse import Pulse
@@ -196,7 +196,9 @@ class Scheduler:
             return True
 
     def _apply(self, event_id: int, event: Event, change: Ref) -> None:
-        decision = self._decide_and_do(event_id, event, change, None)
+        # Most changes need no other: nothing is decided twice for them.
+        known = Chain() if isinstance(change, Change) and stands_alone(change) else None
+        decision = self._decide_and_do(event_id, event, change, known)
         if decision is None and isinstance(change, Change):  # jobs are to be started
             chain = self._chain(event_id, event, change)
             decision = self._decide_and_do(event_id, event, change, chain) if chain else None

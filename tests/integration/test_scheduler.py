@@ -31,7 +31,8 @@ from tests.fakes.ports import ScriptedGerrit, StillClock
 from tests.fakes.records import change, event
 
 SITE = load_site(Path(__file__).resolve().parents[2])
-ABOUT = change(connection="opendev")
+DEPENDING = "It\n\nDepends-On: https://review.example.com/c/x/+/12\n"
+ABOUT = change(connection="opendev", message=DEPENDING)
 
 
 class Desk:
@@ -222,7 +223,7 @@ def test_while_a_dependency_cannot_be_read_its_change_waits_and_others_go_on(des
     desk.happens()
     assert (desk.running(), desk.reviews()) == ([], [])
     desk.chain = Chain()
-    desk.happens(about=change(connection="opendev", number=5000))
+    desk.happens(about=change(connection="opendev", number=5000, message=DEPENDING))
     assert [one.change.number for one in desk.store.buildsets.running()] == [5000]
     desk.gerrit.current = ABOUT
     desk.clock.time += CHAIN_RETRY_SECONDS
@@ -420,7 +421,7 @@ def test_events_whose_handling_fails_unforeseen_hold_up_no_others(desk, monkeypa
 
     def read(number, patchset=None):
         fail_for_some(number)
-        return change(connection="opendev", number=number)
+        return change(connection="opendev", number=number, message=DEPENDING)
 
     def may_matter(pipeline, one, judge=triggers.may_matter):
         fail_for_some(one.change.number)
