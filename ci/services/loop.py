@@ -19,13 +19,18 @@ T = TypeVar("T")
 # A beat wakes a loop at once; it looks by itself too, for what another process has written.
 LOOK_AGAIN_SECONDS = 1.0
 AFTER_A_FAILURE_SECONDS = 2.0
-# A loop rests three times as long as its look took it, within these bounds: many beats in a row cost one look.
+# A loop that has more to do than it did in one step says so by so short a delay.
+AT_ONCE_SECONDS = 0.001
+# Another one rests three times as long as its look took it, within these bounds: many beats in a row cost one look.
 SHORTEST_REST_SECONDS = 0.03
 LONGEST_REST_SECONDS = 0.2
 
 
 def run_loop(name: str, step: Callable[[], float | None], pulse: Pulse, stop: threading.Event) -> None:
-    """Call `step` after each beat until `stop` is set; `step` returns after how many seconds to look again at most."""
+    """Call `step` after each beat until `stop` is set; `step` returns after how many seconds to look again at most.
+
+    It is called again at once, without a rest, when that is `AT_ONCE_SECONDS` or less: so it must have got on.
+    """
     log = get_logger(name)
     while not stop.is_set():
         seen = pulse.beats
@@ -37,6 +42,8 @@ def run_loop(name: str, step: Callable[[], float | None], pulse: Pulse, stop: th
         except Exception:
             log.exception("unexpected failure; going on", action="loop.bug")
         else:
+            if delay_seconds is not None and delay_seconds <= AT_ONCE_SECONDS:
+                continue
             rest_seconds = 3 * (time.thread_time() - began)
             stop.wait(min(max(rest_seconds, SHORTEST_REST_SECONDS), LONGEST_REST_SECONDS))
             pulse.wait(seen, min(delay_seconds or LOOK_AGAIN_SECONDS, LOOK_AGAIN_SECONDS))

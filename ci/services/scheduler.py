@@ -17,7 +17,7 @@ from ci.model.policy import SHIPPED_INFRA_POLICY, InfraPolicy
 from ci.observability import BUILDS, LOOP_FAILURES, get_logger
 from ci.services import decisions, reporting, triggers
 from ci.services.dependencies import no_chain
-from ci.services.loop import for_each
+from ci.services.loop import AT_ONCE_SECONDS, for_each
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +33,6 @@ GERRIT_RETRY_SECONDS = 5.0
 CHAIN_RETRY_SECONDS = 10.0
 # One change may have trouble of its own; after so many in a row the Gerrit itself is in trouble.
 SILENT_AFTER = 3
-AT_ONCE_SECONDS = 0.001
 # An event whose handling fails for a reason that nobody foresaw is kept, but tried ever more seldom.
 FIRST_PAUSE_SECONDS = 10.0
 LONGEST_PAUSE_SECONDS = 3600.0
