@@ -7,19 +7,23 @@ import os
 import stat
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 from ci import processes
 from ci.ansible.process import AnsibleRunner
 from ci.ansible.remains import BuildRemains
-from ci.errors import CIError
+from ci.config.site import load_other_state
+from ci.errors import CIError, SiteError
 from ci.gerrit.adapter import SshGerrit
 from ci.git.ancestry import GitHistory
 from ci.git.file_history import file_history
 from ci.git.site_repository import Author, GitSiteRepository
 from ci.git.sources import GitSources
+from ci.model.site import SiteSource
 from ci.nodes.health import SshProber
-from ci.nodes.static import StaticNodes
+from ci.nodes.static import StaticNodes, assert_told_apart
 from ci.results.report import JsonReports
 from ci.services.build_preparation import BuildPreparation, SiteFiles
 from ci.services.catch_up import CatchUp
@@ -44,7 +48,10 @@ from ci.services.room import DiskRoom
 from ci.services.scheduler import Scheduler
 from ci.services.service import Parts, Service
 from ci.services.single_run import SingleRun
+from ci.services.site_in_force import SiteInForce
+from ci.services.site_updates import SiteUpdates
 from ci.services.timers import Timers
+from ci.skip_lists.review import checked_lists
 from ci.skip_lists.waits import WaitingLists
 from ci.store.store import SqliteStore
 
@@ -156,31 +163,42 @@ def gerrit(settings: GerritSettings) -> SshGerrit:
     )
 
 
-def _listener(one: SshGerrit, site: Site, store: SqliteStore, pulse: Pulse, clock: SystemClock) -> Listener:
-    projects = [project.name for project in site.layout.tenant.projects if project.connection == one.name]
-    look_back_seconds = site.settings.first_look_back_seconds
+def _listener(one: SshGerrit, site: SiteInForce, store: SqliteStore, pulse: Pulse, clock: SystemClock) -> Listener:
+    projects = partial(site.projects, one.name)
+    look_back_seconds = site.site.settings.first_look_back_seconds
     catch_up = CatchUp(one, store, clock, projects, first_look_back_seconds=look_back_seconds)
     return Listener(one, store, catch_up, pulse, clock, projects)
 
 
-def _lockstep(
-    site: Site,
-    prepared: GitSources,
-    gerrits: dict[str, SshGerrit],
-    store: SqliteStore,
-    pulse: Pulse,
-    clock: SystemClock,
-) -> Lockstep:
+def _repository(site: Site, prepared: GitSources) -> GitSiteRepository | None:
     settings, tenant = site.settings, site.layout.tenant
-    repository = None
-    if tenant.config_project is not None:
-        author = Author(settings.git_user_name or settings.name, settings.git_user_email or "")
-        place = tenant.config_project.connection, tenant.config_project.name, tenant.config_branch
-        repository = GitSiteRepository(prepared.mirrors, *place, author)
-    return Lockstep(
-        site.layout, settings.lockstep, WaitingLists(site.folder.resolve()), GitHistory(prepared.mirrors), repository,
-        gerrits, store, pulse, clock,
-    )  # fmt: skip
+    if tenant.config_project is None:
+        return None
+    author = Author(settings.git_user_name or settings.name, settings.git_user_email or "")
+    place = tenant.config_project.connection, tenant.config_project.name, tenant.config_branch
+    return GitSiteRepository(prepared.mirrors, *place, author)
+
+
+def last_in_force(site: Site, folders: Folders, store: SqliteStore) -> tuple[Site, str]:
+    """Return the site as the last service had it, and why that is not to be had ("" when it is): then `site` itself."""
+    commit = store.site.get().commit
+    if site.settings.site_source is SiteSource.FOLDER or not commit:
+        return site, ""
+    try:
+        return state_of_site(site, folders, commit), ""
+    except CIError as error:
+        return site, str(error).partition("\n")[0]
+
+
+def state_of_site(site: Site, folders: Folders, commit: str) -> Site:
+    """Read the site as of a commit that is laid out, or its folder (""); raises CIError when it has errors."""
+    folder = folders.site(commit) if commit else site.folder
+    found = load_other_state(site, folder, commit)
+    lists = checked_lists(folder, found.layout, datetime.now(UTC).date())
+    if errors := [error for one in lists for error in one.errors]:
+        raise SiteError(errors)
+    assert_told_apart(found.nodes)
+    return found
 
 
 def chain(site: Site, change: Change) -> Chain:
@@ -213,10 +231,11 @@ def site_files(site: Site) -> SiteFiles:
     return SiteFiles(site.folder.resolve(), key.resolve(), site.layout.tenant.name, *limits)
 
 
-def prober(site: Site) -> SshProber:
-    """Return what looks at nodes before a build gets them."""
+def prober(site: Site, in_force: SiteInForce | None = None) -> SshProber:
+    """Return what looks at nodes before a build gets them; the site's script is that of the state in force."""
     settings = site.settings
-    return SshProber(site_files(site).node_private_key, settings.node_min_free_mib, settings.node_check)
+    check = in_force.node_check if in_force else lambda: settings.node_check
+    return SshProber(site_files(site).node_private_key, settings.node_min_free_mib, check)
 
 
 def room(site: Site, folders: Folders) -> DiskRoom:
@@ -241,7 +260,7 @@ def single_run(site: Site, folders: Folders, store: SqliteStore) -> SingleRun:
     """Return what runs one job outside of the service."""
     give_back_lost_nodes(store, store.views)
     preparation = BuildPreparation(site_files(site), sources(site, folders), folders)
-    return SingleRun(preparation, runner(), StaticNodes(site.nodes), prober(site), store, SystemClock())
+    return SingleRun(preparation, runner(), StaticNodes(lambda: site.nodes), prober(site), store, SystemClock())
 
 
 def build_engine(site: Site, folders: Folders) -> Engine:
@@ -254,15 +273,23 @@ def build_engine(site: Site, folders: Folders) -> Engine:
     give_back_lost_nodes(store, store.views)
     keep_off_strays(store, folders, runner(), clock.now())
     gerrits = {name: gerrit(settings) for name, settings in site.settings.gerrits.items()}
-    nodes = StaticNodes(site.nodes)
+    last, refusal = last_in_force(site, folders, store)
+    in_force = SiteInForce(last)
+    nodes = StaticNodes(in_force.nodes)
     where = links(site)
     chain_of = Dependencies(gerrits, site.settings.gerrits).of
-    scheduler = Scheduler(site.layout, gerrits, store, where, pulse, clock, site.settings.infra_policy, chain_of)
+    scheduler = Scheduler(in_force.layout, gerrits, store, where, pulse, clock, site.settings.infra_policy, chain_of)
     prepared = sources(site, folders)
+    repository, looks_at = _repository(site, prepared), prober(site, in_force)
+    updates = SiteUpdates(
+        site.settings.site_source, in_force, repository, partial(state_of_site, site, folders), store, folders, pulse,
+        clock,
+    )  # fmt: skip
+    updates.begin(refusal)
     executor = Executor(
         BuildPreparation(site_files(site), prepared, folders),
         runner(),
-        CheckedNodes(prober(site), clock),
+        CheckedNodes(looks_at, clock),
         store,
         scheduler,
         folders,
@@ -277,19 +304,30 @@ def build_engine(site: Site, folders: Folders) -> Engine:
         store=store,
         views=store.views,
         connections=tuple(gerrits),
-        listeners=[_listener(one, site, store, pulse, clock) for one in gerrits.values()],
+        listeners=[_listener(one, in_force, store, pulse, clock) for one in gerrits.values()],
         scheduler=scheduler,
         node_allocator=NodeAllocator(nodes, store, scheduler, pulse, clock, disk),
-        node_watch=NodeWatch(nodes, prober(site), store, pulse, clock),
+        node_watch=NodeWatch(nodes, looks_at, store, pulse, clock),
         node_holds=NodeHolds(runner(), store, folders, pulse, clock),
         lease_check=LeaseCheck(store, store.views, pulse, clock),
         executor=executor,
         reporter=Reporter(gerrits, store, pulse, clock),
         janitor=Janitor(limits, store, store.views, folders, BuildRemains(), clock),
         mirror_care=MirrorCare(prepared, store, clock),
-        timers=[Timers(name, site.layout, prepared, store, pulse, clock) for name in gerrits],
+        timers=[Timers(name, in_force.layout, prepared, store, pulse, clock) for name in gerrits],
         results_intake=ResultsIntake(JsonReports(), store, folders, clock),
-        lockstep=_lockstep(site, prepared, gerrits, store, pulse, clock),
+        lockstep=Lockstep(
+            in_force.layout,
+            site.settings.lockstep,
+            WaitingLists(in_force.folder),
+            GitHistory(prepared.mirrors),
+            repository,
+            gerrits,
+            store,
+            pulse,
+            clock,
+        ),
+        site_updates=updates,
         web=web,
         pulse=pulse,
         threads=threads,

@@ -24,6 +24,7 @@ TESTS_TAKEN = Counter("powervm_ci_tests_taken_total", "Results of tests that wer
 SKIP_LIST_REMOVALS = Counter(
     "powervm_ci_skip_list_removals_total", "Removals of skip list blocks, by what became of them", ["state"]
 )
+SITE_UPDATES = Counter("powervm_ci_site_updates_total", "Newer states of the site, by what became of them", ["outcome"])
 REMOVED = Counter("powervm_ci_removed_total", "What the janitor has removed", ["what"])
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ci.model.job import NodeRequest
     from ci.model.lockstep import MergedChange, SiteFile, Wait, WaitStatus
     from ci.model.node import Condition, Node
+    from ci.model.site import SiteState
     from ci.model.timer import Timer
     from ci.model.views import (
         BuildView,
@@ -216,6 +217,14 @@ class ChangeHistory(Protocol):
 
 class SiteRepository(Protocol):
     """The site's own repository in its Gerrit. Raises as `ChangeHistory`."""
+
+    def tip(self, interrupt: threading.Event | None = None) -> str:
+        """Fetch, and return the newest commit of the site's branch."""
+        ...
+
+    def lay_out(self, commit: str, folder: Path, interrupt: threading.Event | None = None) -> None:
+        """Write the files of a fetched commit into a folder, which is there as a whole or not at all."""
+        ...
 
     def file(self, path: str, interrupt: threading.Event | None = None) -> SiteFile | None:
         """Fetch, and return a file from the tip of the site's branch; None when there is none of that name."""
@@ -585,6 +594,18 @@ class Retention(Protocol):
         ...
 
 
+class SiteStates(Protocol):
+    """Which state of the site is in force, for people to see and for the next start."""
+
+    def get(self) -> SiteState: ...
+
+    def put(self, state: SiteState) -> None: ...
+
+    def in_use(self) -> frozenset[str]:
+        """The commits that builds which are not ended run, or will run, with."""
+        ...
+
+
 class Store(Protocol):
     """All state; what happens within one `transaction()` happens wholly or not at all."""
 
@@ -608,6 +629,9 @@ class Store(Protocol):
 
     @property
     def lockstep(self) -> WaitStates: ...
+
+    @property
+    def site(self) -> SiteStates: ...
 
     @property
     def outbox(self) -> Outbox: ...
@@ -646,6 +670,10 @@ class Views(Protocol):
 
     def lockstep(self) -> tuple[WaitStatus, ...]:
         """The blocks that wait for a change, by list."""
+        ...
+
+    def site(self) -> SiteState:
+        """Which state of the site is in force, and what there is to say of newer ones."""
         ...
 
     def builds(

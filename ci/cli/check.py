@@ -12,9 +12,7 @@ import click
 from ci.cli.lockstep_warnings import lockstep_warnings
 from ci.cli.words import plural
 from ci.errors import Finding, SiteError
-from ci.skip_lists.check import CheckedList, ListCheck
-from ci.skip_lists.review import Review, files_of_site
-from ci.skip_lists.site_lists import site_lists
+from ci.skip_lists.review import checked_lists
 
 if TYPE_CHECKING:
     from ci.cli.root import Invocation
@@ -35,7 +33,7 @@ def check(invocation: Invocation, as_json: bool) -> int:
         site = invocation.load_site()
     except SiteError as error:
         findings += error.findings
-    lists = _lists(invocation, site)
+    lists = checked_lists(invocation.site, site.layout if site else None, datetime.now(UTC).date())
     findings += [finding for one in lists for finding in one.errors]
     findings = sorted(set(findings))
     warnings = [*(site.warnings if site else ()), *(warning for one in lists for warning in one.warnings)]
@@ -46,13 +44,6 @@ def check(invocation: Invocation, as_json: bool) -> int:
     else:
         _tell(findings, warnings, site, len(lists))
     return 1 if findings else 0
-
-
-def _lists(invocation: Invocation, site: Site | None) -> list[CheckedList]:
-    named = site_lists(invocation.site, site.layout if site else None)
-    review = Review(invocation.site, named, ListCheck(datetime.now(UTC).date()))
-    # a list that is named and not there has been reported with the job that names it
-    return [one.checked for one in review.run(files_of_site(invocation.site, named))]
 
 
 def _counts(site: Site, lists: int) -> dict[str, int]:

@@ -136,7 +136,7 @@ def dequeue(
 
 
 def _site_with_pipeline(invocation: Invocation, pipeline: str | None) -> Site:
-    site = invocation.load_site()
+    site, _ = invocation.open_site()
     if pipeline is not None and pipeline not in site.layout.pipelines:
         raise UsageError(f"no pipeline {pipeline}: there is {', '.join(site.layout.pipelines)}")
     return site

@@ -80,11 +80,13 @@ class Invocation:
         return dataclasses.replace(site, settings=dataclasses.replace(site.settings, state_dir=self.state_dir))
 
     def open_site(self) -> tuple[Site, SqliteStore]:
-        """Read the site and open its database; orders go through that, so the service may run or not."""
+        """Read the site that is in force and open its database; the service may run or not."""
         from ci import bootstrap  # noqa: PLC0415 - slow to import
 
         site = self.load_site()
-        return site, bootstrap.open_store(bootstrap.state_folder(site.settings.state_dir))
+        folders = bootstrap.state_folder(site.settings.state_dir)
+        store = bootstrap.open_store(folders)
+        return bootstrap.last_in_force(site, folders, store)[0], store
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:

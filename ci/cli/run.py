@@ -42,14 +42,13 @@ def run(
     """
     from ci import bootstrap  # noqa: PLC0415 - slow to import
 
-    site = invocation.load_site()
+    site, store = invocation.open_site()
     folders = bootstrap.state_folder(site.settings.state_dir)
     change = find_change(site, connection, change_name)
     frozen = _frozen(site, job, change, pipeline)
     change = _with_dependencies(site, change)
     if shortage := bootstrap.room(site, folders).reason():
         raise CIError(f"no build is taken: {shortage}")
-    store = bootstrap.open_store(folders)
     single = bootstrap.single_run(site, folders, store)
     holder = bootstrap.run_holder()
     for number in (signal.SIGTERM, signal.SIGHUP):

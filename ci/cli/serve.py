@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def serve(invocation: Invocation, log_json: bool) -> int:
     """Listen to the site's Gerrits, run jobs for their changes, and vote.
 
-    SIGTERM or Ctrl-C stops it; builds that run go on, and the next start adopts them.
+    SIGTERM or Ctrl-C stops it; builds that run go on, and the next start adopts them. SIGHUP has it read the site's
+    files again (not zuul.conf); a site with errors is refused, and the one before stays.
     """
     from ci import bootstrap  # noqa: PLC0415 - slow to import
     from ci.observability import configure_logging  # noqa: PLC0415
@@ -33,6 +34,7 @@ def serve(invocation: Invocation, log_json: bool) -> int:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        signal.signal(signal.SIGHUP, lambda *_: engine.service.look_at_site())
 
         def started() -> None:
             names = ", ".join(site.settings.gerrits)

@@ -24,7 +24,9 @@ def status(invocation: Invocation, as_json: bool) -> int:
 
     site = invocation.load_site()
     folders = bootstrap.existing_state_folder(site.settings.state_dir)
-    found = _status(site, folders, bootstrap.open_store(folders), running=bootstrap.is_served(folders))
+    store = bootstrap.open_store(folders)
+    site, _ = bootstrap.last_in_force(site, folders, store)
+    found = _status(site, folders, store, running=bootstrap.is_served(folders))
     if as_json:
         click.echo(json.dumps(found))
     else:
@@ -50,10 +52,12 @@ def _status(site: Site, folders: Folders, store: SqliteStore, *, running: bool) 
     running_builds = {build.id for buildset in buildsets for build in buildset.builds}
     states = {view.name: view for view in store.views.connections() if view.name in site.settings.gerrits}
     links, waiting, blocks = states.values() if running else (), store.views.waiting(), store.views.lockstep()
-    lines = attention(links, places, waiting, shortage, (), now, blocks)
+    state = store.views.site()
+    lines = attention(links, places, waiting, shortage, (), now, blocks, state)
     return {
         "running": running,
         "attention": lines,
+        "site": {"commit": state.commit or None, "since": state.since or None, "refused": state.refused or None},
         "connections": [
             {
                 "name": name,
@@ -116,6 +120,8 @@ def _tell(found: dict[str, Any]) -> None:
         click.echo("The service does not run: start it with powervm-ci serve.")
     for line in found["attention"]:
         click.echo(f"! {printable(line)}")
+    if commit := found["site"]["commit"]:
+        click.echo(f"The site is as of commit {commit[:10]}, taken over {ago(found['site']['since'], now)}.")
     print_table(
         "Connections", ("Name", "State", "Since", "Last event", "Reason"),
         [(c["name"], c["state"], ago(c["since"], now), ago(c["last_event_at"], now), c["reason"])

@@ -69,10 +69,14 @@ class _ProjectPipeline:
 
 
 class Layout:
-    """What the site defines; never changes once made."""
+    """What the site defines; never changes once made.
 
-    def __init__(self, language: Language, tenant: Tenant) -> None:
+    `commit` is the one of the site's own repository that it was read from, "" for a folder.
+    """
+
+    def __init__(self, language: Language, tenant: Tenant, commit: str = "") -> None:
         self.tenant = tenant
+        self.commit = commit
         self.pipelines: dict[str, Pipeline] = language.pipelines
         self.nodesets: dict[str, Nodeset] = language.nodesets
         self.semaphores: dict[str, int] = language.semaphores

@@ -15,6 +15,7 @@ from ci.config.reading import suggestion
 from ci.errors import Finding
 from ci.model.lockstep import LockstepMode
 from ci.model.policy import InfraFailure, InfraPolicy
+from ci.model.site import SiteSource
 
 if TYPE_CHECKING:
     from enum import StrEnum
@@ -96,6 +97,11 @@ class Settings:
     )
     tenant_config: Path = setting("tenant file (default: that of [scheduler])", default=Path("jobs/tenant.yaml"))
     nodepool_config: Path = setting("nodepool's file", default=Path("nodepool/nodepool.yaml"))
+    site_source: SiteSource = setting(
+        "`folder`: the files beside this one count, as they are at the start; `gerrit`: what is merged in the tenant's "
+        "config project counts, taken over without a restart",
+        default=SiteSource.FOLDER,
+    )
     job_variables_schema: Path | None = setting(
         "JSON Schema that the variables of every job must fit (default: jobs/variables.schema.json, where it is there)",
         default=None,
@@ -145,6 +151,18 @@ class Settings:
     def public_url(self) -> str:
         """The address that links in comments begin with, without a slash at the end."""
         return (self.root_url or f"http://{self.listen_address}:{self.port}").rstrip("/")
+
+
+def moved(settings: Settings, old: Path, new: Path) -> Settings:
+    """Return the settings for a site whose files lie elsewhere: the paths into its old folder lead into the new one."""
+    folder = Path(os.path.abspath(old))  # noqa: PTH100 - links stay as they are
+    changed: dict[str, Any] = {}
+    for key in ("tenant_config", "nodepool_config", "job_variables_schema", "node_check"):
+        path = getattr(settings, key)
+        absolute = Path(os.path.abspath(path)) if path else None  # noqa: PTH100
+        if absolute and absolute.is_relative_to(folder):
+            changed[key] = new / absolute.relative_to(folder)
+    return dataclasses.replace(settings, **changed)
 
 
 def documented_settings(kind: type[Settings | GerritSettings]) -> dict[str, str]:
@@ -353,4 +371,5 @@ def _one_of(choices: type[StrEnum]) -> Callable[[str], StrEnum]:
 _CONVERTERS: dict[str, Callable[[str], Any]] = {
     "str": str, "int": _integer, "bool": _boolean, "Path": Path,
     "InfraFailure": _one_of(InfraFailure), "LockstepMode": _one_of(LockstepMode),
+    "SiteSource": _one_of(SiteSource),
 }  # fmt: skip

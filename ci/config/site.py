@@ -13,12 +13,13 @@ from ci.config.language import LanguageReader
 from ci.config.layout import Layout
 from ci.config.nodepool import NodepoolReader
 from ci.config.references import ReferenceCheck
-from ci.config.settings import GerritSettings, Settings, SettingsReader, named_gerrits
+from ci.config.settings import GerritSettings, Settings, SettingsReader, moved, named_gerrits
 from ci.config.tenant import Tenant, TenantReader
 from ci.config.without_effect import warn_of_language, warn_of_nodepool
 from ci.config.yaml_marks import MAX_BYTES, Document, load_yaml
 from ci.errors import Finding, SiteError
 from ci.model.node import Node
+from ci.model.site import SiteSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,10 +51,20 @@ def load_site(folder: Path, config_file: Path | None = None) -> Site:
     return _SiteLoader(folder, config_file).load()
 
 
+def load_other_state(site: Site, folder: Path, commit: str = "") -> Site:
+    """Read another state of a site, which lies in `folder`; the settings stay those of `site`. Raises `SiteError`."""
+    return _SiteLoader(folder, None, moved(site.settings, site.folder, folder), commit).load()
+
+
 class _SiteLoader:
-    def __init__(self, folder: Path, config_file: Path | None) -> None:
+    def __init__(
+        self, folder: Path, config_file: Path | None, settings: Settings | None = None, commit: str = ""
+    ) -> None:
+        """`settings` are given where `zuul.conf` is not to be read."""
         self._folder = folder
         self._config_file = config_file or folder / CONFIG_NAME
+        self._given_settings = settings
+        self._commit = commit
         self._findings: list[Finding] = []
         self._warnings: list[Finding] = []
         self._files: list[str] = []
@@ -62,7 +73,8 @@ class _SiteLoader:
     def load(self) -> Site:
         if not self._folder.is_dir():
             raise SiteError([Finding(str(self._folder), 0, 0, "is not a folder", "name the site by --site")])
-        settings = self._settings()
+        settings = self._given_settings or self._settings()
+        self._check_node_script(settings)
         # with broken settings the other files are still read, as far as the defaults lead to them
         known = settings or Settings(
             tenant_config=self._folder / "jobs/tenant.yaml",
@@ -71,18 +83,22 @@ class _SiteLoader:
         )
         nodepool = self._nodepool(known)
         tenant = self._tenant(known) if known.gerrits else None
+        if tenant and not self._findings and _lacks_repository(tenant, known):
+            where, hint = self._label(known.tenant_config), "name the repository of these files below config-projects"
+            self._findings.append(Finding(where, 0, 0, "site_source=gerrit, and there is no config project", hint))
         language = self._language(known, tenant) if tenant else None
         layout = None
         if language and tenant:
             checks = ReferenceCheck(self._folder, language.language, tenant, nodepool[1])
             self._findings.extend(checks.run())
-            layout = Layout(language.language, tenant)
+            layout = Layout(language.language, tenant, self._commit)
             if not self._findings:
                 self._freeze_all(layout)
                 self._check_variables(layout, known.job_variables_schema)
         if self._findings or settings is None or layout is None:
             raise SiteError(list(dict.fromkeys(self._findings)))
-        self._look_around(settings)
+        if self._given_settings is None:
+            self._look_around(settings)
         return Site(self._folder, settings, layout, nodepool[0], tuple(self._files), tuple(self._warnings))
 
     def _settings(self) -> Settings | None:
@@ -95,11 +111,13 @@ class _SiteLoader:
         if len(self._findings) > before and not sections:
             return None
         self._named_gerrits = named_gerrits(sections)
-        settings = SettingsReader(path, self._config_file.parent, self._findings).read(sections)
+        return SettingsReader(path, self._config_file.parent, self._findings).read(sections)
+
+    def _check_node_script(self, settings: Settings | None) -> None:
         if settings and settings.node_check and not _is_file(settings.node_check):
             message = f"node_check: no file {settings.node_check}"
-            self._findings.append(Finding(path, 0, 0, message, "it is a script of the site, for a POSIX shell"))
-        return settings
+            hint = "it is a script of the site, for a POSIX shell"
+            self._findings.append(Finding(self._label(self._config_file), 0, 0, message, hint))
 
     def _nodepool(self, settings: Settings) -> tuple[tuple[Node, ...], frozenset[str]]:
         document = self._document(settings.nodepool_config, "list the nodes there")
@@ -201,6 +219,10 @@ class _SiteLoader:
             return str(path.relative_to(self._folder))
         except ValueError:
             return str(path)
+
+
+def _lacks_repository(tenant: Tenant, settings: Settings) -> bool:
+    return settings.site_source is SiteSource.GERRIT and tenant.config_project is None
 
 
 def _is_file(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""The site's own repository: a file of it as its branch has it, and a change to that file pushed for review."""
+"""The site's own repository: its newest commit, all its files or one, and a change to a file pushed for review."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ci.errors import MergeConflict, Refused
 from ci.git import names
 from ci.git.command import GitFailed, check_version, printable_line
+from ci.git.export import export
 from ci.model.lockstep import SiteFile
 
 if TYPE_CHECKING:
@@ -51,23 +52,29 @@ class GitSiteRepository:
         self._branch = branch
         self._author = author
 
+    def tip(self, interrupt: threading.Event | None = None) -> str:
+        check_version()
+        mirror = self._mirror()
+        return mirror.healed(lambda: self._newest(mirror)[1], interrupt)
+
+    def lay_out(self, commit: str, folder: Path, interrupt: threading.Event | None = None) -> None:
+        mirror = self._mirror()
+        with mirror.locked(interrupt):
+            export(mirror, names.revision(commit), folder)
+
     def file(self, path: str, interrupt: threading.Event | None = None) -> SiteFile | None:
         check_version()
         mirror = self._mirror()
 
         def read() -> SiteFile | None:
-            mirror.fetch()
-            branch = self._branch or mirror.default_branch()
-            branches = mirror.branches()
-            if branch not in branches:
-                raise Refused(f"{self._project} has no branch {branch}")
-            entry = _entry(mirror, branches[branch], path)
+            branch, tip = self._newest(mirror)
+            entry = _entry(mirror, tip, path)
             if entry is None:
                 return None
             if entry[0] not in _FILE_MODES:
                 raise Refused(f"{path} is no file of {self._project} itself, but a link or a folder")
             _, content = mirror.git(["cat-file", "blob", entry[1]])
-            return SiteFile(path, branch, branches[branch], content.encode(errors="surrogateescape"))
+            return SiteFile(path, branch, tip, content.encode(errors="surrogateescape"))
 
         return mirror.healed(read, interrupt)
 
@@ -105,6 +112,15 @@ class GitSiteRepository:
             return ""
 
         return mirror.healed(merge, interrupt)
+
+    def _newest(self, mirror: Mirror) -> tuple[str, str]:
+        """Fetch, and return the site's branch and its tip."""
+        mirror.fetch()
+        branch = self._branch or mirror.default_branch()
+        branches = mirror.branches()
+        if branch not in branches:
+            raise Refused(f"{self._project} has no branch {branch}")
+        return branch, branches[branch]
 
     def _mirror(self) -> Mirror:
         return self._mirrors.of(self._connection, self._project)

@@ -189,7 +189,8 @@ class Build:
     `uncharged` of the attempts were not the job's fault and do not count; `rounds` is how often all attempts were begun
     again, and since then `losses` ended with a lost process. A waiting build gets no node before `retry_at`.
     `machines` are those of the latest attempt. `logs_removed_at`: since then its logs are no longer there.
-    `precedence` is its pipeline's.
+    `precedence` is its pipeline's. `site` is the commit of the site that its playbooks and lists are of, "" for the
+    folder that the service was started with.
     """
 
     id: str
@@ -213,6 +214,7 @@ class Build:
     machines: tuple[str, ...] = ()
     logs_removed_at: float | None = None
     precedence: Precedence = Precedence.NORMAL
+    site: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from ci.errors import CIError, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ci.model.node import Node
 
@@ -68,8 +68,8 @@ class SshProber:
     The site's check is a script for a POSIX shell: exit status 0 when the node is fine, else its last line says why.
     """
 
-    def __init__(self, private_key: Path, min_free_mib: int, check: Path | None) -> None:
-        """Take the key for the nodes, the MiB to be free on `/` and in the home, and the site's script."""
+    def __init__(self, private_key: Path, min_free_mib: int, check: Callable[[], Path | None] = lambda: None) -> None:
+        """Take the key for the nodes, the MiB to be free on `/` and in the home, and what tells the site's script."""
         self._private_key = private_key
         self._min_free_mib = min_free_mib
         self._check = check
@@ -86,13 +86,14 @@ class SshProber:
         if not self._private_key.is_file():
             raise CIError(f"no key for the nodes: {self._private_key} is no file")
         check = b":"
-        if self._check is not None:
+        path = self._check()
+        if path is not None:
             try:
-                check = self._check.read_bytes()
+                check = path.read_bytes()
             except OSError as error:
-                raise CIError(f"node_check: {self._check}: {error.strerror}") from error
+                raise CIError(f"node_check: {path}: {error.strerror}") from error
             if len(check) > MAX_CHECK:
-                raise CIError(f"node_check: {self._check} is larger than {MAX_CHECK} bytes")
+                raise CIError(f"node_check: {path} is larger than {MAX_CHECK} bytes")
         head = f"mark={mark}\npython={shlex.quote(node.python_path)}\n{_SCRIPT}"
         return head.encode() + check + _SCRIPT_END.encode()
 

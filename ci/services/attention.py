@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from ci.model.lockstep import WaitStatus
+    from ci.model.site import SiteState
     from ci.model.views import ConnectionView, NodeView, WaitingView
 
 # What is retried within this time is nobody's business yet.
 PATIENCE_SECONDS = 60.0
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def attention(
@@ -27,11 +30,23 @@ def attention(
     dead_loops: Sequence[str],
     now: float,
     blocks: Iterable[WaitStatus] = (),
+    site: SiteState | None = None,
 ) -> tuple[str, ...]:
     """Return a line for each thing that does not mend itself, or takes long to; `now` in seconds since the epoch."""
     lines = [f"These loops of the service have ended: {', '.join(dead_loops)}. Restart it."] if dead_loops else []
     lines += [f"No build is taken: {shortage}"] if shortage else []
+    lines += _site(site, now) if site else []
     return (*lines, *_links(connections, now), *_nodes(nodes), *_reviews(waiting, now), *attention_lines(blocks, now))
+
+
+def _site(site: SiteState, now: float) -> Iterator[str]:
+    if site.refused:
+        what = f"Commit {site.refused[:10]} of the site" if _COMMIT.match(site.refused) else "The site's folder"
+        yield f"{what} is refused, the state before stays: {site.reason} (powervm-ci check shows all)"
+    if site.trouble and now - site.trouble_since > PATIENCE_SECONDS:
+        yield f"The site's repository cannot be read since {_utc(site.trouble_since)}: {site.trouble}"
+    if site.restart:
+        yield f"Restart the service: {site.restart}"
 
 
 def _links(connections: Iterable[ConnectionView], now: float) -> Iterator[str]:

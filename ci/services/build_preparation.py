@@ -46,7 +46,7 @@ class BuildPreparation:
             attempt=build.attempt,
             folder=str(self._folders.build(build)),
             log_folder=str(self._folders.build_logs(build, change, pipeline)),
-            site=str(self._site.folder),
+            site=str(self._folders.site(build.site) if build.site else self._site.folder),
             job=build.job,
             nodes=tuple(nodes),
             private_key=str(self._site.node_private_key),

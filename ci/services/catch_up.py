@@ -14,7 +14,7 @@ from ci.observability import EVENTS_CAUGHT_UP, EVENTS_LOST, LOOP_FAILURES, get_l
 from ci.services.attempt import Attempt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from ci.model.event import Event, Lost, Missed
     from ci.ports import Clock, Gerrit, Store
@@ -38,12 +38,14 @@ class CatchUp:
     """
 
     def __init__(
-        self, gerrit: Gerrit, store: Store, clock: Clock, projects: Sequence[str], *, first_look_back_seconds: int = 0
-    ) -> None:
+        self, gerrit: Gerrit, store: Store, clock: Clock, projects: Callable[[], Sequence[str]], *,
+        first_look_back_seconds: int = 0,
+    ) -> None:  # fmt: skip
+        """`projects` tells the tenant's on this connection."""
         self._gerrit = gerrit
         self._store = store
         self._clock = clock
-        self._projects = tuple(projects)
+        self._projects = projects
         self._first_look_back_seconds = first_look_back_seconds
         self._log = get_logger("catch_up").bind(connection=gerrit.name)
         self._running = threading.Lock()
@@ -60,13 +62,13 @@ class CatchUp:
     def before_stream(self) -> None:
         """Mark what happened before the very first start as done, so that nothing old is run; raises CIError."""
         name = self._gerrit.name
-        if not self._projects or self._store.connections.watermark(name) is not None:
+        if not self._projects() or self._store.connections.watermark(name) is not None:
             return
         now = int(self._clock.now())
-        newest = min(self._gerrit.newest_update(self._projects), now)
+        newest = min(self._gerrit.newest_update(self._projects()), now)
         act_from = now - self._first_look_back_seconds if self._first_look_back_seconds else None
         since = newest if act_from is None else min(newest, act_from)
-        missed = self._gerrit.missed(max(0, since - OVERLAP_SECONDS), self._projects)
+        missed = self._gerrit.missed(max(0, since - OVERLAP_SECONDS), self._projects())
         old: list[Event] = []
         new: list[Event] = []
         for event in missed.events:
@@ -98,7 +100,7 @@ class CatchUp:
     def run(self) -> bool:
         """Ask Gerrit and keep what it tells; a failure is kept as `trouble` and tried again. True: found something."""
         with self._running:
-            if not self._projects:
+            if not self._projects():
                 self.outstanding, self._due_at = False, self._clock.now() + REGULAR_SECONDS
                 return False
             connects = self._connects
@@ -128,12 +130,13 @@ class CatchUp:
         self._store.connections.raise_watermark(self._gerrit.name, min(newest, int(now)))
 
     def _catch_up(self) -> bool:
+        self.before_stream()  # the first project of this Gerrit may have come to the site since
         started = self._clock.now()
         confirmed = self._confirmed
         if confirmed is None:
             confirmed = self._store.connections.watermark(self._gerrit.name) or 0
         since = max(0, confirmed - OVERLAP_SECONDS)
-        missed = self._gerrit.missed(since, self._projects)
+        missed = self._gerrit.missed(since, self._projects())
         found, lost = self._keep(missed)
         if missed.newest is not None:
             self._confirmed = max(confirmed, min(missed.newest, int(self._clock.now())))
@@ -160,7 +163,7 @@ class CatchUp:
         return found, lost
 
     def _concerns_us(self, event: Event) -> bool:
-        return concerns(event, self._gerrit.user, self._projects)
+        return concerns(event, self._gerrit.user, self._projects())
 
     def _failed(self, reason: str) -> None:
         self._failures += 1

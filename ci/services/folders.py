@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     from ci.model.change import Ref
 
 LONGEST_PART = 200
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _UNFIT = re.compile(r"[^A-Za-z0-9_.-]")
 
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """The state folder: `ci.db`, `git/` (mirrors), `builds/` (work of running builds) and `logs/` (published)."""
+    """The state folder.
+
+    `ci.db`, `git/` (mirrors), `sites/` (the site by commit), `builds/` (work of running builds), `logs/` (published).
+    """
 
     state: Path
 
@@ -39,6 +43,16 @@ class Folders:
     @property
     def builds(self) -> Path:
         return self.state / "builds"
+
+    @property
+    def sites(self) -> Path:
+        return self.state / "sites"
+
+    def site(self, commit: str) -> Path:
+        """The files of a commit of the site's own repository."""
+        if not _COMMIT.fullmatch(commit):
+            raise ValueError(f"no commit: {commit!r}")
+        return self.sites / commit
 
     @property
     def lock(self) -> Path:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -13,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ci.errors import CIError
-from ci.model.build import BuildState
+from ci.model.build import SPEC_FILE, BuildState
 from ci.observability import REMOVED, get_logger
 from ci.services.log_sweep import LogSweep
 from ci.services.loop import for_each
@@ -36,6 +38,8 @@ PAUSE_SECONDS = 0.1
 # Somebody may still want to look into the folder of a build that has just ended.
 BUILD_FOLDER_SECONDS = 3600.0
 UNKNOWN_FOLDER_SECONDS = DAY_SECONDS
+# One that has just been laid out is not in force yet.
+SITE_FOLDER_SECONDS = 3600.0
 # An event is told again by a query only while a link's watermark is behind it; two weeks of outage are covered.
 SHORTEST_EVENT_DAYS = 14
 BUILDS_AT_ONCE = 50
@@ -78,6 +82,7 @@ class Janitor:
         self._pause = pause
         self._logs = Trash(folders.logs)
         self._builds = Trash(folders.builds)
+        self._sites = Trash(folders.sites)
         self._log_sweep = LogSweep(folders.logs)
         self._due_at = 0.0
         self._slice_ends_at = 0.0
@@ -97,7 +102,8 @@ class Janitor:
 
         self._due_at = self._clock.now() + SOON_SECONDS  # also when one of the chores fails
         chores = (
-            self._empty_trash, self._old_logs, self._unknown_logs, self._build_folders, self._old_buildsets,
+            self._empty_trash, self._old_logs, self._unknown_logs, self._build_folders, self._old_sites,
+            self._old_buildsets,
             self._old_events, self._old_stories, self._old_test_days, self._unused_tests, self._sweep,
         )  # fmt: skip
         for_each(work, chores)
@@ -155,6 +161,25 @@ class Janitor:
         else:
             old = build.state is BuildState.ENDED and (build.ended_at or now) < now - BUILD_FOLDER_SECONDS
         return old and not any(self._remains.in_use(folder / attempt) for attempt in _names(folder))
+
+    def _old_sites(self) -> bool:
+        """Remove the states of the site that are not in force and that no build runs with, or will."""
+        names = _names(self._folders.sites)
+        if names:
+            kept = {self._store.site.get().commit} | self._store.site.in_use() | self._sites_of_build_folders()
+            before = self._clock.now() - SITE_FOLDER_SECONDS
+            for name in names:
+                if name not in kept and _changed_at(self._folders.sites / name) < before:
+                    self._throw_away(self._sites, Path(name), "site_folder")
+        return self._sites.empty(self._may_go_on)
+
+    def _sites_of_build_folders(self) -> set[str]:
+        """The states of the site that builds have been started with whose folders are still there."""
+        found = set()
+        for spec in self._folders.builds.glob(f"*/*/{SPEC_FILE}"):
+            with suppress(OSError, ValueError, KeyError, TypeError):  # it goes with its folder
+                found.add(Path(json.loads(spec.read_bytes())["site"]).name)
+        return found
 
     def _old_buildsets(self) -> bool:
         if not self._limits.history_days or not self._limits.log_days:

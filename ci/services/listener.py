@@ -16,7 +16,7 @@ from ci.services.attempt import Attempt
 from ci.services.catch_up import concerns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ci.model.event import Event
     from ci.ports import Clock, Gerrit, Store
@@ -33,15 +33,16 @@ class Listener:
     """One thread for each connection runs `run`, one loop `step`."""
 
     def __init__(
-        self, gerrit: Gerrit, store: Store, catch_up: CatchUp, pulse: Pulse, clock: Clock, projects: Sequence[str]
-    ) -> None:
+        self, gerrit: Gerrit, store: Store, catch_up: CatchUp, pulse: Pulse, clock: Clock,
+        projects: Callable[[], Sequence[str]],
+    ) -> None:  # fmt: skip
         """`projects` are those of the tenant on this connection: what happens in others is only counted."""
         self._gerrit = gerrit
         self._store = store
         self._catch_up = catch_up
         self._pulse = pulse
         self._clock = clock
-        self._projects = frozenset(projects)
+        self._projects = projects
         self._log = get_logger("listener").bind(connection=gerrit.name)
         self._failures = 0
         self._opened_at: float | None = None
@@ -131,7 +132,8 @@ class Listener:
     def _keep(self, events: Sequence[Event]) -> None:
         for kind, count in Counter(event.type for event in events).items():
             EVENTS.labels(self.name, kind).inc(count)
-        ours = [event for event in events if concerns(event, self._gerrit.user, self._projects)]
+        projects = frozenset(self._projects())
+        ours = [event for event in events if concerns(event, self._gerrit.user, projects)]
         now, newest = self._clock.now(), max(event.created_at for event in events)
         if not ours:
             self._catch_up.raise_watermark(newest, now, at_once=False)

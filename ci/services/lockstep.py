@@ -16,7 +16,7 @@ from ci.services.list_places import ListPlaces, named_lists
 from ci.services.lockstep_decisions import Outcome, Sight, after_merge, before_merge, removal_message
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ci.config.layout import Layout
     from ci.model.lockstep import Place, SiteFile, Wait
@@ -35,7 +35,7 @@ class Lockstep:
     """Looks soon after a merge, at the start, and regularly."""
 
     def __init__(
-        self, layout: Layout, mode: LockstepMode, lists: SkipLists, history: ChangeHistory,
+        self, layout: Callable[[], Layout], mode: LockstepMode, lists: SkipLists, history: ChangeHistory,
         repository: SiteRepository | None, gerrits: Mapping[str, Gerrit], store: Store, pulse: Pulse, clock: Clock,
     ) -> None:  # fmt: skip
         """`repository` is None where the tenant names no repository of the site's own."""
@@ -87,7 +87,7 @@ class Lockstep:
         self._failure = None
         known = self._store.lockstep.all()
         try:
-            found = ListPlaces(self._layout, self._history, self._stop).find()
+            found = ListPlaces(self._layout(), self._history, self._stop).find()
             sights = [(wait, self._sight(wait, found.get(wait.path, ()), waits)) for wait in waits]
         except Interrupted:
             raise
@@ -106,7 +106,7 @@ class Lockstep:
 
     def _waits(self) -> tuple[Wait, ...]:
         found: list[Wait] = []
-        for path in named_lists(self._layout):
+        for path in named_lists(self._layout()):
             try:
                 found += self._lists.waits(path)
             except CIError as error:  # `check` says more
@@ -165,7 +165,7 @@ class Lockstep:
 
     def _removed(self, wait: Wait, sight: Sight, known: WaitStatus | None) -> Outcome:
         """Have the removal made, if nobody has yet, and return what is to be said of it."""
-        project = self._layout.tenant.config_project
+        project = self._layout().tenant.config_project
         if self._repository is None or project is None:
             raise Refused("the tenant file names no config project, the repository of the site's own files")
         removal = self._removal(wait, self._repository)
@@ -178,7 +178,7 @@ class Lockstep:
 
     def _removal(self, wait: Wait, repository: SiteRepository) -> Removal | None:
         """Return the removal as Gerrit has it; of several, on branches of the site, the one that got furthest."""
-        project = self._layout.tenant.config_project
+        project = self._layout().tenant.config_project
         assert project is not None  # noqa: S101 - the caller has seen it
         found = self._gerrits[project.connection].changes_with_id(wait.removal_id)
         ours = [change for change in found if change.project == project.name]

@@ -42,8 +42,8 @@ class Scheduler:
     """Turns events into buildsets and ended builds into verdicts."""
 
     def __init__(
-        self, layout: Layout, gerrits: Mapping[str, Gerrit], store: Store, links: Links, pulse: Pulse, clock: Clock,
-        policy: InfraPolicy = SHIPPED_INFRA_POLICY, chain_of: Callable[[Change], Chain] = no_chain,
+        self, layout: Callable[[], Layout], gerrits: Mapping[str, Gerrit], store: Store, links: Links, pulse: Pulse,
+        clock: Clock, policy: InfraPolicy = SHIPPED_INFRA_POLICY, chain_of: Callable[[Change], Chain] = no_chain,
     ) -> None:  # fmt: skip
         self._layout = layout
         self._gerrits = gerrits
@@ -190,7 +190,7 @@ class Scheduler:
 
     def _may_matter(self, event: Event) -> bool:
         try:
-            return any(triggers.may_matter(pipeline, event) for pipeline in self._layout.pipelines.values())
+            return any(triggers.may_matter(pipeline, event) for pipeline in self._layout().pipelines.values())
         except Exception:  # noqa: BLE001 - it comes again where the event is acted on alone
             return True
 
@@ -210,9 +210,9 @@ class Scheduler:
         self, event_id: int, event: Event, change: Ref, chain: Chain | None
     ) -> decisions.Decision | None:
         """Do what an event leads to, in one transaction; None when the change's chain has to be known before."""
-        now = self._clock.now()
+        now, layout = self._clock.now(), self._layout()
         with self._store.transaction():
-            state = decisions.State(self._layout, self._own_users, self._store.buildsets.running_of(change), chain)
+            state = decisions.State(layout, self._own_users, self._store.buildsets.running_of(change), chain)
             decision = decisions.decide(state, event, change, now)
             if chain is None and decision.starts and isinstance(change, Change):
                 return None
@@ -220,9 +220,9 @@ class Scheduler:
                 if isinstance(action, decisions.CancelBuildset):
                     self._cancel(action.buildset, action.reason, now)
                 elif isinstance(action, decisions.RefuseBuildset):
-                    self._refuse(action, event_id, now)
+                    self._refuse(layout, action, event_id, now)
                 else:
-                    self._start(action, event_id, now)
+                    self._start(layout, action, event_id, now)
             self._store.events.end(event_id, str(decision))
         return decision
 
@@ -237,28 +237,30 @@ class Scheduler:
             self._log.warning("waiting for a Gerrit", action="event.postponed", key=event.natural_key, error=str(error))
             return None
 
-    def _start(self, action: decisions.StartBuildset, event_id: int, now: float) -> None:
-        pipeline = self._layout.pipelines[action.pipeline]
-        buildset = self._add(action, event_id, now)
+    def _start(self, layout: Layout, action: decisions.StartBuildset, event_id: int, now: float) -> None:
+        pipeline = layout.pipelines[action.pipeline]
+        buildset = self._add(layout, action, event_id, now)
         review = reporting.start_review(pipeline, buildset, self._links)
         if review:
             self._store.outbox.add(buildset.id, "start", review, now)
 
-    def _refuse(self, action: decisions.RefuseBuildset, event_id: int, now: float) -> None:
+    def _refuse(self, layout: Layout, action: decisions.RefuseBuildset, event_id: int, now: float) -> None:
         """End a buildset before it has begun, with the one comment that says why."""
-        buildset = self._add(action, event_id, now)
+        buildset = self._add(layout, action, event_id, now)
         for build in buildset.builds:
             self._store.buildsets.end_build(build, Result.SKIPPED, None, action.reason, now)
         self._store.buildsets.end(buildset.id, Result.FAILURE, action.reason, now)
-        pipeline = self._layout.pipelines[action.pipeline]
+        pipeline = layout.pipelines[action.pipeline]
         if review := reporting.refusal_review(pipeline, buildset, action.reason, self._links):
             self._store.outbox.add(buildset.id, "result", review, now)
 
-    def _add(self, action: decisions.StartBuildset | decisions.RefuseBuildset, event_id: int, now: float) -> Buildset:
+    def _add(
+        self, layout: Layout, action: decisions.StartBuildset | decisions.RefuseBuildset, event_id: int, now: float
+    ) -> Buildset:
         buildset_id = uuid.uuid4().hex
-        pipeline = self._layout.pipelines[action.pipeline]
+        precedence = layout.pipelines[action.pipeline].precedence
         builds = tuple(
-            Build(uuid.uuid4().hex, buildset_id, job, BuildState.WAITING, precedence=pipeline.precedence)
+            Build(uuid.uuid4().hex, buildset_id, job, BuildState.WAITING, precedence=precedence, site=layout.commit)
             for job in action.jobs
         )
         buildset = Buildset(buildset_id, action.pipeline, action.change, BuildsetState.RUNNING, builds)
@@ -282,7 +284,7 @@ class Scheduler:
             return
         result = reporting.verdict(buildset.builds)
         self._store.buildsets.end(buildset.id, result, "all builds ended", now)
-        pipeline = self._layout.pipelines.get(buildset.pipeline)
+        pipeline = self._layout().pipelines.get(buildset.pipeline)
         if pipeline is None:
             self._log.warning("no pipeline to report by", action="buildset.unreported", pipeline=buildset.pipeline)
         elif review := reporting.result_review(pipeline, buildset, result, self._links, self._policy):

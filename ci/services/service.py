@@ -26,6 +26,7 @@ from ci.services.pulse import Pulse
 from ci.services.reporter import Reporter
 from ci.services.results_intake import ResultsIntake
 from ci.services.scheduler import Scheduler
+from ci.services.site_updates import SiteUpdates
 from ci.services.timers import Timers
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Parts:
     results_intake: ResultsIntake
     timers: Sequence[Timers]
     lockstep: Lockstep
+    site_updates: SiteUpdates
     web: Server
     pulse: Pulse
     threads: LoopThreads
@@ -99,6 +101,7 @@ class Service:
             "mirror_care": parts.mirror_care.step,
             "results_intake": parts.results_intake.step,
             "lockstep": parts.lockstep.step,
+            "site_updates": parts.site_updates.step,
             **{f"timers {timers.connection}": timers.step for timers in parts.timers},
         }
         for listener in parts.listeners:
@@ -116,11 +119,16 @@ class Service:
         parts.pulse.beat()
         calm.beat()
         parts.lockstep.stop()
+        parts.site_updates.stop()
         parts.executor.stop()
         parts.node_holds.stop()
         parts.threads.stop(STOP_SECONDS)
         parts.web.stop()
         self._log.info("stopped", action="service.stopped")
+
+    def look_at_site(self) -> None:
+        """Have the site's files looked at now; may be called from a signal handler."""
+        self._parts.site_updates.look_now()
 
     def _tell_of_unknown_connections(self) -> None:
         """Say what waits for a Gerrit that zuul.conf no longer names: it is kept until it is named again."""

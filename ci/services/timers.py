@@ -15,7 +15,7 @@ from ci.observability import LOOP_FAILURES, get_logger
 from ci.services.loop import for_each
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ci.config.layout import Layout
     from ci.ports import BranchSource, Clock, Store
@@ -39,8 +39,9 @@ class Timers:
     """
 
     def __init__(
-        self, connection: str, layout: Layout, source: BranchSource, store: Store, pulse: Pulse, clock: Clock
-    ) -> None:
+        self, connection: str, layout: Callable[[], Layout], source: BranchSource, store: Store, pulse: Pulse,
+        clock: Clock,
+    ) -> None:  # fmt: skip
         """`connection` is the one whose projects these are the timers of: a server that hangs holds up no other."""
         self.connection = connection
         self._layout = layout
@@ -49,20 +50,24 @@ class Timers:
         self._pulse = pulse
         self._clock = clock
         self._log = get_logger("timers")
-        self._schedules = [
-            _Schedule(Timer(pipeline.name, cron.text, project.connection, project.name), cron)
-            for pipeline in layout.pipelines.values()
-            for cron in dict.fromkeys(pipeline.timers)
-            for project in layout.projects_in(pipeline.name)
-            if project.connection == connection
-        ]
+        self._read: Layout | None = None
+        self._schedules: list[_Schedule] = []
 
     def step(self) -> float | None:
         """Act on what is due; returns after how many seconds the next time comes, None for never."""
-        now = self._clock.now()
+        now, layout = self._clock.now(), self._layout()
+        if layout is not self._read:
+            self._read, self._schedules = layout, list(self._schedules_of(layout))
         for_each(lambda one: self._look(one, now), [one for one in self._schedules if one.next_at <= now])
         next_at = min((one.next_at for one in self._schedules), default=math.inf)
         return None if math.isinf(next_at) else max(0.05, next_at - self._clock.now())
+
+    def _schedules_of(self, layout: Layout) -> Iterator[_Schedule]:
+        for pipeline in layout.pipelines.values():
+            for cron in dict.fromkeys(pipeline.timers):
+                for project in layout.projects_in(pipeline.name):
+                    if project.connection == self.connection:
+                        yield _Schedule(Timer(pipeline.name, cron.text, project.connection, project.name), cron)
 
     def _look(self, schedule: _Schedule, now: float) -> None:
         schedule.next_at = now + RETRY_SECONDS  # also when it fails
@@ -98,7 +103,7 @@ class Timers:
         """Yield the branches on which the pipeline has jobs."""
         for name in self._source.branch_names(timer.connection, timer.project):
             branch = Branch(timer.connection, timer.project, name)
-            selection = self._layout.select_jobs(timer.pipeline, branch)
+            selection = self._layout().select_jobs(timer.pipeline, branch)
             if selection.errors:
                 self._log.error("no job runs", action="timer.broken", pipeline=timer.pipeline, branch=name,
                                 error=selection.errors[0])  # fmt: skip

@@ -13,10 +13,13 @@ from ci.skip_lists.files import read_list, replace_list
 from ci.skip_lists.fix import fix
 from ci.skip_lists.known_tests import KnownTests
 from ci.skip_lists.model import SkipList
-from ci.skip_lists.site_lists import SiteLists
+from ci.skip_lists.site_lists import SiteLists, site_lists
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import date
+
+    from ci.config.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,13 @@ class Review:
             return None  # realpath: a link to itself is told when it is read
         hint = "keep the file itself in the site's folder"
         return Finding(file.shown, 0, 0, "is a link that leads out of the site", hint, "outside-site")
+
+
+def checked_lists(folder: Path, layout: Layout | None, today: date) -> list[CheckedList]:
+    """Check all lists of a site, without the tests that there are; `layout` is None where the site has errors."""
+    site = site_lists(folder, layout)
+    # a list that is named and not there has been reported with the job that names it
+    return [one.checked for one in Review(folder, site, ListCheck(today)).run(files_of_site(folder, site))]
 
 
 def files_of_site(folder: Path, site: SiteLists) -> list[ListFile]:

@@ -11,7 +11,7 @@ from ci.skip_lists.head import KEYS
 from ci.skip_lists.parse import parse_skip_list
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from ci.skip_lists.model import Block, SkipList
@@ -21,14 +21,14 @@ _LINE = re.compile(rb"[^\n]*\n|[^\n]+")
 
 
 class WaitingLists:
-    """Keeps `ci.ports.SkipLists` over the lists of a site's folder."""
+    """Keeps `ci.ports.SkipLists` over the lists of the site that is in force; `folder` says where that lies."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Callable[[], Path]) -> None:
         self._folder = folder
 
     def waits(self, path: str) -> tuple[Wait, ...]:
         try:
-            content = (self._folder / path).read_bytes()
+            content = (self._folder() / path).read_bytes()
         except OSError as error:
             raise CIError(f"{path}: cannot be read: {error.strerror}") from error
         return waits(_sound(path, content))

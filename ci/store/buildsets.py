@@ -70,6 +70,7 @@ class BuildsetTable:
                     job_name=build.job.name,
                     job=to_json(build.job),
                     precedence=build.precedence,
+                    site=build.site,
                     now=now,
                 )
                 self._database.tell_step(now, "build", build.id, "-> waiting")
@@ -234,6 +235,7 @@ def build_from_row(row: Mapping[str, Any]) -> Build:
         machines=tuple(_listed(row["machines"])),
         logs_removed_at=row["logs_removed_at"],
         precedence=Precedence(row["precedence"]),
+        site=row["site"],
     )
 
 

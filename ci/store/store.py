@@ -12,6 +12,7 @@ from ci.store.lockstep import LockstepTable
 from ci.store.nodes import NodeTable
 from ci.store.retention import Retention
 from ci.store.reviews import ReviewTable
+from ci.store.site import SiteTable
 from ci.store.tests import TestTable
 from ci.store.views import Views
 
@@ -32,6 +33,7 @@ class SqliteStore:
         self.nodes = NodeTable(self._database)
         self.holds = HoldTable(self._database)
         self.lockstep = LockstepTable(self._database)
+        self.site = SiteTable(self._database)
         self.outbox = ReviewTable(self._database)
         self.test_intake = self.test_history = TestTable(self._database)
         self.retention = Retention(self._database)

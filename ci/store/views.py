@@ -23,6 +23,7 @@ from ci.model.vote import Review
 from ci.store.buildsets import build_from_row, view_from_row
 from ci.store.lockstep import LockstepTable
 from ci.store.nodes import condition_from_row
+from ci.store.site import SiteTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from ci.model.build import Build
     from ci.model.lockstep import WaitStatus
     from ci.model.node import Node
+    from ci.model.site import SiteState
     from ci.store.database import Database
 
 SEARCHED_BUILDS = 200
@@ -75,6 +77,9 @@ class Views:
 
     def lockstep(self) -> tuple[WaitStatus, ...]:
         return tuple(LockstepTable(self._database).all().values())
+
+    def site(self) -> SiteState:
+        return SiteTable(self._database).get()
 
     def builds(
         self, *, limit: int = 20, job: str | None = None, change_number: int | None = None,

@@ -62,6 +62,11 @@ class Api:
         body = {
             "time": iso(self._sources.clock.now()),
             "attention": page.attention,
+            "site": {
+                "commit": page.site.commit or None,
+                "since": iso(page.site.since) if page.site.since else None,
+                "refused": page.site.refused or None,
+            },
             "connections": connections,
             "events_waiting": page.events_waiting,
             "shortage": self._sources.shortage,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ci.model.build import Build, Buildset
 from ci.model.node import NodeState
+from ci.model.site import SiteState
 from ci.model.views import ConnectionView, DroppedReviewView, NodeView, ReviewView
 from ci.services.attention import attention
 
@@ -44,6 +45,7 @@ class Dashboard:
     """Everything on the first page."""
 
     attention: tuple[str, ...]
+    site: SiteState
     connections: tuple[ConnectionView, ...]
     events_waiting: int
     running: tuple[Buildset, ...]
@@ -64,12 +66,14 @@ def dashboard(sources: Sources) -> Dashboard:
     """Gather the first page from the database."""
     running = sources.buildsets.running()
     views, now = sources.views, sources.clock.now()
+    site = views.site()
     connections = views.connections()
     places = views.nodes([node for provider in sources.nodes for node in provider.nodes()])
     return Dashboard(
         attention=attention(
-            connections, places, views.waiting(), sources.shortage, sources.dead_loops(), now, views.lockstep()
+            connections, places, views.waiting(), sources.shortage, sources.dead_loops(), now, views.lockstep(), site
         ),
+        site=site,
         connections=connections,
         events_waiting=sources.views.events_waiting(),
         running=running,

@@ -81,8 +81,8 @@ class Desk:
     def start(self):
         """Start anew, as after a crash: only the database is left."""
         self.store = SqliteStore(self.folder / "ci.db")
-        self.catch_up = CatchUp(self.gerrit, self.store, self.clock, [NOVA], **self.settings)
-        self.listener = Listener(self.gerrit, self.store, self.catch_up, Pulse(), self.clock, [NOVA])
+        self.catch_up = CatchUp(self.gerrit, self.store, self.clock, lambda: [NOVA], **self.settings)
+        self.listener = Listener(self.gerrit, self.store, self.catch_up, Pulse(), self.clock, lambda: [NOVA])
         self.stop = threading.Event()
 
     def listen(self, *steps):
@@ -401,8 +401,8 @@ def test_why_it_is_not_connected_stays_to_be_seen_and_since_when(running):
 
 def test_a_site_without_projects_on_a_gerrit_asks_nothing(tmp_path):
     desk = Desk(tmp_path)
-    desk.catch_up = CatchUp(desk.gerrit, desk.store, desk.clock, [])
-    desk.listener = Listener(desk.gerrit, desk.store, desk.catch_up, Pulse(), desk.clock, [])
+    desk.catch_up = CatchUp(desk.gerrit, desk.store, desk.clock, list)
+    desk.listener = Listener(desk.gerrit, desk.store, desk.catch_up, Pulse(), desk.clock, list)
     desk.listen((), [happened("foreign")])
     assert desk.gerrit.asked == []
     assert desk.shown == ("connected", "")

@@ -133,7 +133,7 @@ class World:
         layout = load_site(self.folder.folder).layout
         repository = GitSiteRepository(self.mirrors, "gerrit", self.repository.project, None, Author("CI", "c@i"))
         return Lockstep(
-            layout, self.mode, WaitingLists(self.folder.folder), GitHistory(self.mirrors), repository,
+            lambda: layout, self.mode, WaitingLists(lambda: self.folder.folder), GitHistory(self.mirrors), repository,
             {"gerrit": self.gerrit}, self.store, Pulse(), self.clock,
         )  # fmt: skip
 

@@ -33,7 +33,7 @@ def prober(sshd, *, check=None, min_free_mib=1, folder=None):
     if check is not None:
         path = folder / "check.sh"
         path.write_text(check)
-    return SshProber(sshd.private_key, min_free_mib, path)
+    return SshProber(sshd.private_key, min_free_mib, lambda: path)
 
 
 def test_a_healthy_node_has_no_problem(sshd, node):
@@ -64,7 +64,7 @@ def test_a_key_that_the_node_does_not_know(sshd, node, tmp_path):
     key = tmp_path / "key"
     key.write_bytes((sshd.folder / "host_key").read_bytes())
     key.chmod(0o600)
-    assert "Permission denied" in SshProber(key, 1, None).problem(node)
+    assert "Permission denied" in SshProber(key, 1).problem(node)
 
 
 def listening(answer):
@@ -174,9 +174,9 @@ def test_a_node_cannot_tell_our_own_lines(sshd, node, tmp_path):
 
 def test_what_is_missing_here_is_not_held_against_the_node(sshd, node, tmp_path):
     with pytest.raises(CIError, match=r"no key for the nodes: .*gone is no file"):
-        SshProber(tmp_path / "gone", 1, None).problem(node)
+        SshProber(tmp_path / "gone", 1).problem(node)
     with pytest.raises(CIError, match=r"node_check: .*gone\.sh: No such file"):
-        SshProber(sshd.private_key, 1, tmp_path / "gone.sh").problem(node)
+        SshProber(sshd.private_key, 1, lambda: tmp_path / "gone.sh").problem(node)
 
 
 def test_it_leaves_nothing_behind(sshd, node, tmp_path, monkeypatch):

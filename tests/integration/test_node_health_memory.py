@@ -144,7 +144,7 @@ def set_aside(store, clock, *, is_ill=True):
 
 
 def watch(store, prober, clock, *places):
-    return NodeWatch(StaticNodes(places or (node(),)), prober, store, Pulse(), clock)
+    return NodeWatch(StaticNodes(lambda: places or (node(),)), prober, store, Pulse(), clock)
 
 
 def test_a_machine_that_was_ill_is_looked_at_every_15_minutes_until_it_is_well(store, prober, clock):

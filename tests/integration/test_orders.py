@@ -30,7 +30,7 @@ class Desk:
         self.store = SqliteStore(self.state / "ci.db")
         layout = load_site(self.site.folder).layout
         gerrit, links = ScriptedGerrit(change(connection="gerrit")), Links("https://ci.example.org")
-        self.scheduler = Scheduler(layout, {"gerrit": gerrit}, self.store, links, Pulse(), StillClock(2e9))
+        self.scheduler = Scheduler(lambda: layout, {"gerrit": gerrit}, self.store, links, Pulse(), StillClock(2e9))
 
     def call(self, *arguments, status=0):
         places = ["--site", str(self.site.folder), "--state-dir", str(self.state)]

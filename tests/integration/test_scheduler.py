@@ -43,7 +43,7 @@ class Desk:
         self.gerrit, self.clock = ScriptedGerrit(ABOUT), StillClock()
         links = Links("https://ci.example.org")
         self.scheduler = Scheduler(
-            SITE.layout, {"opendev": self.gerrit}, self.store, links, Pulse(), self.clock,
+            lambda: SITE.layout, {"opendev": self.gerrit}, self.store, links, Pulse(), self.clock,
             policy or InfraPolicy(InfraFailure.COMMENT), self._chain_of,
         )  # fmt: skip
         self.serial = 0

@@ -65,10 +65,10 @@ class Desk:
         if self.store:
             self.store.close()
         self.store = SqliteStore(self.path)
-        self.timers = Timers("gerrit", self.layout, self.server, self.store, Pulse(), self.clock)
+        self.timers = Timers("gerrit", lambda: self.layout, self.server, self.store, Pulse(), self.clock)
         gerrit = ScriptedGerrit(change(connection="gerrit", project="nova"))
         links = Links("https://ci.example.org")
-        self.scheduler = Scheduler(self.layout, {"gerrit": gerrit}, self.store, links, Pulse(), self.clock)
+        self.scheduler = Scheduler(lambda: self.layout, {"gerrit": gerrit}, self.store, links, Pulse(), self.clock)
 
     def at(self, time):
         """Let it be that time (seconds after midnight), and the loops look."""
@@ -230,7 +230,7 @@ def test_a_site_without_timers_asks_nobody(tmp_path):
 
 
 def test_timers_of_one_connection_leave_the_projects_of_others_alone(desk):
-    other = Timers("vendor", desk.layout, desk.server, desk.store, Pulse(), desk.clock)
+    other = Timers("vendor", lambda: desk.layout, desk.server, desk.store, Pulse(), desk.clock)
     desk.clock.time = MIDNIGHT + 3 * HOUR
     assert other.step() is None
     assert desk.server.asked == 0

@@ -73,8 +73,8 @@ where change_number = :change_number and (:connection is null or connection = :c
 order by builds.created_at desc, builds.rowid desc limit :limit
 
 -- name: add_build
-insert into builds (id, buildset_id, job_name, job, precedence, state, created_at)
-values (:id, :buildset_id, :job_name, :job, :precedence, 'waiting', :now)
+insert into builds (id, buildset_id, job_name, job, precedence, site, state, created_at)
+values (:id, :buildset_id, :job_name, :job, :precedence, :site, 'waiting', :now)
 
 -- name: lease_build
 update builds set state = 'starting', started_at = :now, machines = :machines where id = :id and state = 'waiting'

@@ -12,9 +12,9 @@ def node(slot):
 
 
 def test_nodes_are_offered_in_order():
-    assert StaticNodes((node(0), node(1))).nodes() == (node(0), node(1))
+    assert StaticNodes(lambda: (node(0), node(1))).nodes() == (node(0), node(1))
 
 
 def test_two_nodes_with_one_id_are_refused():
     with pytest.raises(CIError, match="node static/n1/0 is there twice"):
-        StaticNodes((node(0), node(0)))
+        StaticNodes(lambda: (node(0), node(0)))

@@ -98,11 +98,11 @@ def test_what_the_blocks_of_a_list_with_errors_are_is_not_guessed(tmp_path):
         without(wait, (block(1, until=ONE) + "nonsense\n").encode())
     (tmp_path / "x.txt").write_text("nonsense\n")
     with pytest.raises(CIError, match="has errors"):
-        WaitingLists(tmp_path).waits("x.txt")
+        WaitingLists(lambda: tmp_path).waits("x.txt")
 
 
 def test_lists_are_read_from_the_site_each_time(tmp_path):
-    lists = WaitingLists(tmp_path)
+    lists = WaitingLists(lambda: tmp_path)
     with pytest.raises(CIError, match=r"^x.txt: cannot be read: No such file"):
         lists.waits("x.txt")
     (tmp_path / "x.txt").write_text(block(1, until=ONE))
