@@ -1,6 +1,7 @@
 """The janitor removes what is old, little by little, and nothing that somebody needs."""
 
 import errno
+import json
 import os
 from dataclasses import replace
 
@@ -8,13 +9,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from ci.errors import CIError
-from ci.model.build import BuildOutcome, BuildState, ProcessIdentity, Result
+from ci.model.build import SPEC_FILE, BuildOutcome, BuildState, ProcessIdentity, Result
 from ci.model.hold import Autohold
 from ci.model.job import NodeRequest
+from ci.model.site import SiteState
 from ci.model.vote import Review
 from ci.services import janitor as janitor_module
 from ci.services.folders import Folders
-from ci.services.janitor import DAY_SECONDS, EVERY_SECONDS, Janitor, Limits
+from ci.services.janitor import DAY_SECONDS, EVERY_SECONDS, SITE_FOLDER_SECONDS, Janitor, Limits
 from ci.services.trash import Trash
 from ci.store.store import SqliteStore
 from tests.fakes.ports import StillClock
@@ -336,3 +338,27 @@ def test_nothing_is_done_before_it_is_time(desk):
         assert desk.janitor.step() == EVERY_SECONDS / 2
     assert desk.remains.swept == 1
     assert lines == []
+
+
+def test_a_state_of_the_site_goes_when_nothing_runs_with_it_any_more(desk):
+    in_force, waits, ran, old = commits = [letter * 40 for letter in "abcd"]
+    for commit in commits:
+        desk.folders.site(commit).mkdir(parents=True)
+    desk.store.site.put(SiteState(in_force, 1.0))
+    desk.store.events.add([event()], NOW)
+    desk.store.buildsets.add(buildset(build(site=waits)), 1, NOW)
+    for attempt, text in (("1", json.dumps({"site": str(desk.folders.site(ran))})), ("2", "rubbish")):
+        spec = desk.folders.builds / ("0" * 32) / attempt / SPEC_FILE
+        spec.parent.mkdir(parents=True)
+        spec.write_text(text)
+    laid_out = desk.folders.site(old).lstat().st_ctime
+    desk.clock.time = laid_out + SITE_FOLDER_SECONDS - EVERY_SECONDS / 2
+    desk.janitor.step()
+    assert sites(desk) == commits
+    desk.clock.time += EVERY_SECONDS
+    desk.janitor.step()
+    assert sites(desk) == [in_force, waits, ran]
+
+
+def sites(desk):
+    return sorted(path.name for path in desk.folders.sites.iterdir() if not path.name.startswith("."))

@@ -451,3 +451,13 @@ def test_a_disk_that_is_full_is_one_line_and_no_bug(running, monkeypatch):
     failures = [(line["action"], line["error"]) for line in logs if line["log_level"] == "error"]
     assert failures == [("listener.failed", "no room")]
     assert running.shown == ("down", "the service is stopped")
+
+
+def test_a_project_that_comes_to_the_site_is_heard_from_then_on(tmp_path):
+    desk, projects = Desk(tmp_path), []
+    desk.catch_up = CatchUp(desk.gerrit, desk.store, desk.clock, lambda: projects)
+    desk.listener = Listener(desk.gerrit, desk.store, desk.catch_up, Pulse(), desk.clock, lambda: projects)
+    desk.listen((), [happened("before")])
+    projects.append(NOVA)
+    desk.listen([happened("after")])
+    assert [known.natural_key for _, known in desk.store.events.pending("gerrit", 2e9)] == ["after"]

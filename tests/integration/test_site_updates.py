@@ -2,6 +2,7 @@
 
 import os
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -13,11 +14,15 @@ from ci.model.event import EventType
 from ci.model.site import SiteSource, SiteState
 from ci.nodes.static import StaticNodes
 from ci.services.attention import attention
+from ci.services.build_preparation import BuildPreparation, SiteFiles
 from ci.services.folders import Folders
 from ci.services.pulse import Pulse
+from ci.services.reporting import Links
+from ci.services.scheduler import Scheduler
 from ci.services.site_in_force import SiteInForce
 from ci.services.site_updates import REGULAR_SECONDS, THE_FOLDER, SiteUpdates
-from tests.fakes.ports import StillClock
+from tests.fakes.ports import ScriptedGerrit, StillClock
+from tests.fakes.records import change as a_change
 from tests.fakes.records import event
 from tests.integration.upstream import Upstream, git, settings
 from tests.unit.config.conftest import FILES, SiteFolder
@@ -294,3 +299,26 @@ def test_nodes_come_from_the_state_in_force(world):
     world.merge({"nodepool/nodepool.yaml": FILES["nodepool/nodepool.yaml"].replace("node-1", "node-2")})
     world.look()
     assert [node.name for node in nodes.nodes()] == ["node-2"]
+
+
+def test_builds_keep_the_state_that_they_were_made_with(world):
+    layouts = []
+    gerrit = ScriptedGerrit(a_change(project="nova"))
+    scheduler = Scheduler(
+        world.in_force.layout, {"gerrit": gerrit}, world.store, Links("https://ci"), world.pulse, world.clock
+    )
+    for number, files in ((1, {}), (2, {"playbooks/run.yaml": "- hosts: none\n"})):
+        if files:
+            world.merge(files)
+        world.look()
+        gerrit.current = a_change(project="nova", number=number)
+        world.store.events.add([event(key=str(number), about=gerrit.current)], 1.0)
+        scheduler.step("gerrit")
+        layouts.append(world.state.commit)
+    builds = world.store.buildsets.open_builds()
+    assert [build.site for build in builds] == layouts
+    key = world.folder.folder / "key"
+    preparation = BuildPreparation(SiteFiles(world.folder.folder, key, "t"), None, world.folders)
+    specs = [preparation.spec(build, gerrit.current, "check") for build in builds]
+    texts = [(Path(spec.site) / "playbooks/run.yaml").read_text() for spec in specs]
+    assert texts == ["- hosts: all\n", "- hosts: none\n"]
