@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import re
 import socket
 import threading
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ci.errors import CIError
+from ci.model.site import SiteState
 from ci.web import events, server
 from ci.web.app import create_app
 from ci.web.server import Listen, WebServer
@@ -231,3 +233,14 @@ def test_an_address_that_is_not_ours_is_one_clear_line(rows, host):
 
 def test_a_server_stops_without_having_started(rows):
     WebServer(create_app(rows.sources), Listen()).stop()
+
+
+def test_the_first_page_tells_which_state_of_the_site_is_in_force_and_of_one_that_is_refused(web, get, rows):
+    good, bad = "1" * 40, "2" * 40
+    assert b"Site: commit" not in get(web, "/").read()
+    rows.store.site.put(SiteState(good, 86400.0, refused=bad, reason="jobs/a.yaml:1:2: <b>no</b>"))
+    page = get(web, "/").read()
+    assert b"Site: commit <code>1111111111</code>" in page
+    assert b"Commit 2222222222 of the site is refused, the state before stays: jobs/a.yaml:1:2: &lt;b&gt;no" in page
+    status = json.loads(get(web, "/api/status").read())
+    assert status["site"] == {"commit": good, "since": "1970-01-02T00:00:00", "refused": bad}
