@@ -243,4 +243,4 @@ def test_the_first_page_tells_which_state_of_the_site_is_in_force_and_of_one_tha
     assert b"Site: commit <code>1111111111</code>" in page
     assert b"Commit 2222222222 of the site is refused, the state before stays: jobs/a.yaml:1:2: &lt;b&gt;no" in page
     status = json.loads(get(web, "/api/status").read())
-    assert status["site"] == {"commit": good, "since": "1970-01-02T00:00:00", "refused": bad}
+    assert status["site"] == {"commit": good, "since": "1970-01-02T00:00:00Z", "refused": bad}
