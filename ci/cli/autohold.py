@@ -58,7 +58,7 @@ def autohold(
 @click.pass_obj
 def autohold_list(invocation: Invocation, as_json: bool) -> int:
     """List the requests to keep nodes, with what is kept."""
-    _, store = invocation.open_site()
+    _, store = invocation.open_site(to_look=True)
     held = store.holds.held()
     records = [_record(store, one, held) for one in store.holds.requests()]
     if as_json:
@@ -82,7 +82,7 @@ def autohold_list(invocation: Invocation, as_json: bool) -> int:
 @click.pass_obj
 def autohold_info(invocation: Invocation, request_id: int, as_json: bool) -> int:
     """Show a request and the nodes that it keeps: where they are, how to get there, until when."""
-    _, store = invocation.open_site()
+    _, store = invocation.open_site(to_look=True)
     record = _record(store, _find(store, request_id), store.holds.held())
     if as_json:
         click.echo(json.dumps(record))

@@ -79,12 +79,16 @@ class Invocation:
             return site
         return dataclasses.replace(site, settings=dataclasses.replace(site.settings, state_dir=self.state_dir))
 
-    def open_site(self) -> tuple[Site, SqliteStore]:
-        """Read the site that is in force and open its database; the service may run or not."""
+    def open_site(self, *, to_look: bool = False) -> tuple[Site, SqliteStore]:
+        """Read the site that is in force and open its database; the service may run or not.
+
+        Where none has run yet a database is made, or `CIError` raised when it is only `to_look` at.
+        """
         from ci import bootstrap  # noqa: PLC0415 - slow to import
 
         site = self.load_site()
-        folders = bootstrap.state_folder(site.settings.state_dir)
+        find = bootstrap.existing_state_folder if to_look else bootstrap.state_folder
+        folders = find(site.settings.state_dir)
         store = bootstrap.open_store(folders)
         return bootstrap.last_in_force(site, folders, store)[0], store
 

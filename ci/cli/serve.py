@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -18,12 +19,15 @@ if TYPE_CHECKING:
 def serve(invocation: Invocation, log_json: bool) -> int:
     """Listen to the site's Gerrits, run jobs for their changes, and vote.
 
-    SIGTERM or Ctrl-C stops it; builds that run go on, and the next start adopts them. SIGHUP has it read the site's
-    files again (not zuul.conf); a site with errors is refused, and the one before stays.
+    SIGTERM or Ctrl-C stops it; builds that run go on, and the next start adopts them. As a daemon it reads the
+    site's files again at SIGHUP (not zuul.conf); a site with errors is refused, and the one before stays.
     """
     from ci import bootstrap  # noqa: PLC0415 - slow to import
     from ci.observability import configure_logging  # noqa: PLC0415
 
+    is_daemon = not sys.stderr.isatty()  # otherwise SIGHUP says that the terminal is gone, and all that we would tell
+    if is_daemon:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is who reads
     site = invocation.load_site()
     for warning in site.warnings:
         click.echo(f"warning: {warning}", err=True)
@@ -34,7 +38,8 @@ def serve(invocation: Invocation, log_json: bool) -> int:
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        signal.signal(signal.SIGHUP, lambda *_: engine.service.look_at_site())
+        if is_daemon:
+            signal.signal(signal.SIGHUP, lambda *_: engine.service.look_at_site())
 
         def started() -> None:
             names = ", ".join(site.settings.gerrits)

@@ -140,3 +140,9 @@ def test_what_is_kept_is_shown_with_the_way_to_it(powervm_ci, store):
         "autohold 1 is deleted; 1 kept for it: cleaned up and given back: when the service starts, it does not run\n"
     )
     assert listed(powervm_ci)[0]["used_by"][0]["holder"] == "hold-1"
+
+
+def test_a_list_of_autoholds_makes_no_database(powervm_ci):
+    status, _, said = powervm_ci("autohold-list")
+    assert (status, "no CI has run in" in said) == (1, True)
+    assert not list(powervm_ci.site.folder.parent.rglob("ci.db"))
