@@ -14,8 +14,9 @@ module: cloud_resources
 short_description: Makes flavors, VLAN networks and a first server, and writes deployment.json and tempest.conf
 options:
   workspace: {description: "The build's folder", type: path, required: true}
-  devstack: {description: The folder of devstack, type: path, required: true}
+  devstack: {description: The folder of what deployed the cloud, type: path, required: true}
   cloud: {description: "The administrator's name in clouds.yaml", type: str, required: true}
+  client: {description: The client openstack, type: str, default: openstack}
   lpar_id: {description: The node's LPAR, type: int, required: true}
   image: {description: "Name of the image to test with; empty: the first one", type: str, default: ""}
   flavors: {description: "name, ram, disk and vcpus of each; tempest uses the first two", type: list, default: []}
@@ -31,7 +32,7 @@ options:
 
 def resources(given: dict[str, Any]) -> tuple[list[str], dict[str, dict[str, str]]]:
     """Return what was made, and the options of tempest.conf that it decides."""
-    cloud = Cloud(given["devstack"], given["cloud"])
+    cloud = Cloud(given["devstack"], given["cloud"], given["client"])
     image = cloud.image(given["image"])
     flavors = [cloud.flavor(one) for one in given["flavors"]]
     networks = {
@@ -68,6 +69,7 @@ def main() -> None:
             "workspace": {"type": "path", "required": True},
             "devstack": {"type": "path", "required": True},
             "cloud": {"type": "str", "required": True},
+            "client": {"type": "str", "default": "openstack"},
             "lpar_id": {"type": "int", "required": True},
             "image": {"type": "str", "default": ""},
             "flavors": {"type": "list", "elements": "dict", "default": []},

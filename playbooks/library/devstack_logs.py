@@ -13,11 +13,12 @@ module: devstack_logs
 short_description: Gathers journal, configuration, local.conf and versions; never fails for what is not there
 options:
   workspace: {description: "The build's folder, with begun.json once devstack has begun", type: path, required: true}
-  devstack: {description: The folder of devstack, type: path, required: true}
-  base_dir: {description: "Devstack's folder of sources", type: path, required: true}
+  devstack: {description: "The folder of devstack; empty: it is another deployment", type: str, required: true}
+  base_dir: {description: "The deployment's folder of sources", type: path, required: true}
   etc: {description: Where services keep their configuration, type: path, default: /etc}
   services: {description: Folders below it, type: list, default: []}
-  units: {description: "Services of systemd beside devstack's own", type: list, default: []}
+  units: {description: "Services of systemd beside those of the patterns", type: list, default: []}
+  patterns: {description: "How the services of the cloud are called", type: list, default: ["devstack@*"]}
 """
 
 
@@ -26,11 +27,12 @@ def main() -> None:
     module = AnsibleModule(
         {
             "workspace": {"type": "path", "required": True},
-            "devstack": {"type": "path", "required": True},
+            "devstack": {"type": "str", "required": True},
             "base_dir": {"type": "path", "required": True},
             "etc": {"type": "path", "default": "/etc"},
             "services": {"type": "list", "elements": "str", "default": []},
             "units": {"type": "list", "elements": "str", "default": []},
+            "patterns": {"type": "list", "elements": "str", "default": ["devstack@*"]},
         }
     )
     given = module.params
@@ -38,9 +40,10 @@ def main() -> None:
         with open(os.path.join(given["workspace"], "begun.json"), encoding="utf-8") as stream:
             since = int(json.load(stream))
     except (OSError, ValueError):
-        module.exit_json(changed=False, missing=["devstack did not begin: there is nothing to collect"])
+        module.exit_json(changed=False, missing=["the deployment did not begin: there is nothing to collect"])
     names = ("devstack", "base_dir", "etc", "services", "units")
-    missing = collect(given["workspace"], Sources(*(given[name] for name in names), since=since))
+    sources = Sources(*(given[name] for name in names), since=since, patterns=tuple(given["patterns"]))
+    missing = collect(given["workspace"], sources)
     module.exit_json(changed=True, missing=missing)
 
 

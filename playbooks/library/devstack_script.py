@@ -1,4 +1,4 @@
-"""Ansible module: run one of devstack's scripts with a time limit of its own."""
+"""Ansible module: run one of a deployment's scripts with a time limit of its own."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from ansible.module_utils.devstack import script, verdict
 
 DOCUMENTATION = """
 module: devstack_script
-short_description: Runs stack.sh, unstack.sh or a program of the cloud, and tells clearly why it failed
+short_description: Runs a script of a deployment, or a program of the cloud, and tells clearly why it failed
 options:
   workspace: {description: "The build's folder", type: path, required: true}
-  folder: {description: The folder of devstack, type: path, required: true}
+  folder: {description: The folder that it is run in, type: path, required: true}
   argv: {description: What to run there, type: list, required: true}
   log: {description: File that its output is added to, type: path, required: true}
   timeout_seconds: {description: It is killed after that, type: int, required: true}
   once: {description: A text of this task alone; the script runs once for it, type: str, required: true}
+  title: {description: "The argument that messages call it by; default: the program", type: str, default: ""}
+  variables: {description: Variables of its environment beside those of a login, type: dict, default: {}}
   room_mebibytes: {description: "With less room on the disk a failure is the CI's fault", type: int, default: 64}
   reserve_mebibytes: {description: Room that is kept back for the logs until then, type: int, default: 256}
 """
@@ -36,6 +38,8 @@ def main() -> None:
             "log": {"type": "path", "required": True},
             "timeout_seconds": {"type": "int", "required": True},
             "once": {"type": "str", "required": True},
+            "title": {"type": "str", "default": ""},
+            "variables": {"type": "dict", "default": {}},
             "room_mebibytes": {"type": "int", "default": 64},
             "reserve_mebibytes": {"type": "int", "default": 256},
         }
@@ -43,7 +47,9 @@ def main() -> None:
     given = module.params
     try:
         _note_begin(given["workspace"], given["reserve_mebibytes"])
-        wanted = script.Script(*(given[name] for name in ("argv", "folder", "log", "timeout_seconds", "once")))
+        names = ("argv", "folder", "log", "timeout_seconds", "once", "title")
+        variables = {name: str(value) for name, value in given["variables"].items()}
+        wanted = script.Script(*(given[name] for name in names), variables)
         seconds = script.run(given["workspace"], wanted, given["room_mebibytes"])
     except verdict.CIFault as error:
         verdict.tell(given["workspace"], str(error))

@@ -11,8 +11,9 @@ module: driver_proof
 short_description: Fails, as the CI's own error, where nova-compute has loaded another driver
 options:
   workspace: {description: "The build's folder", type: path, required: true}
-  devstack: {description: The folder of devstack, type: path, required: true}
+  devstack: {description: The folder of what deployed the cloud, type: path, required: true}
   cloud: {description: "The administrator's name in clouds.yaml", type: str, required: true}
+  client: {description: The client openstack, type: str, default: openstack}
   log_command: {description: "Prints nova-compute's log since this build began", type: list, required: true}
   compute_driver: {description: "Nova's option of this name, as it must have been loaded", type: str, required: true}
   hypervisor_type: {description: What nova must say of the host; empty for anything, type: str, default: ""}
@@ -27,6 +28,7 @@ def main() -> None:
             "workspace": {"type": "path", "required": True},
             "devstack": {"type": "path", "required": True},
             "cloud": {"type": "str", "required": True},
+            "client": {"type": "str", "default": "openstack"},
             "log_command": {"type": "list", "elements": "str", "required": True},
             "compute_driver": {"type": "str", "required": True},
             "hypervisor_type": {"type": "str", "default": ""},
@@ -34,7 +36,7 @@ def main() -> None:
         }
     )
     given = module.params
-    cloud = Cloud(given["devstack"], given["cloud"])
+    cloud = Cloud(given["devstack"], given["cloud"], given["client"])
     names = ("compute_driver", "hypervisor_type", "wait_seconds")
     try:
         line = driver.prove(given["log_command"], cloud, *(given[name] for name in names))

@@ -100,6 +100,31 @@ def test_a_step_that_hangs_is_ended_with_all_that_it_started(stack):
     wait_for(lambda: not living(recorded[-1]["pid"]))
 
 
+TASK = "TASK [os_nova : Install it] ****"
+FATAL = "fatal: [aio1]: FAILED! => "
+
+
+@pytest.mark.parametrize(
+    ("output", "says"),
+    [
+        ([TASK, FATAL + "{no}", "PLAY RECAP ****", "aio1 : ok=1"], f"os_nova : Install it: {FATAL}{{no}}"),
+        ([TASK, FATAL, "    changed: false", "    msg: no such"], f"os_nova : Install it: {FATAL}msg: no such"),
+        ([TASK, FATAL + "1", "...ignoring", "TASK [b] *", "ERROR: not Ansible's"], "ERROR: not Ansible's"),
+        (["TASK [a] *", FATAL + "1", "TASK [b] *", FATAL + "2", "...ignoring"], f"a: {FATAL}1"),
+        (["RUNNING HANDLER [a] *", "fatal: [aio1 -> b]: UNREACHABLE!"], "a: fatal: [aio1 -> b]: UNREACHABLE!"),
+        (["ERROR! the playbook: x.yml could not be found"], "ERROR! the playbook: x.yml could not be found"),
+    ],
+)  # fmt: skip
+def test_a_playbook_that_fails_is_told_by_its_task(stack, output, says):
+    script = module("devstack.script")
+    text = "\n".join(output)
+    argv = ["sh", "-c", f"cat <<'X'\n{text}\nX\nexit $STATUS", "play.yml"]
+    wanted = script.Script(argv, str(stack.devstack), str(stack.log), 60, "once", "play.yml", {"STATUS": "2"})
+    with pytest.raises(script.ScriptError) as failed:
+        script.run(str(stack.workspace), wanted, 1)
+    assert str(failed.value).splitlines()[0] == f"play.yml failed (exit status 2): {says}; its last lines:"
+
+
 def living(session):
     """Return the processes of a session that are more than an entry waiting for its parent."""
     argv = ["ps", "-s", str(session), "-o", "stat="]

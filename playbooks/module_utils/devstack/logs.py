@@ -1,4 +1,4 @@
-"""Brings what a run of devstack leaves on a node to where it is published from: journal, configuration, versions."""
+"""Brings what a deployment leaves on a node to where it is published from: journal, configuration, versions."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ CALL_SECONDS = 120
 UNIT = re.compile(r"(?:devstack@)?([A-Za-z0-9][\w.-]*)\.service")
 # Neither certificates nor the keys that tokens are made with.
 CONFIGURATION = re.compile(r"[\w.-]+\.(?:conf|ini|json|ya?ml|filters)")
+# OpenStack-Ansible has a file of nothing but passwords.
+SECRETS = re.compile(r"user_secrets.*")
 CONFIGURATION_BYTES = 1024 * 1024
 REPOSITORY = ["git", "-c", "safe.directory=*", "log", "-3", "--format=%H %cI %s", "HEAD"]
 SYSTEM = (
@@ -26,7 +28,7 @@ SYSTEM = (
 
 @dataclass(frozen=True)
 class Sources:
-    """Where a run leaves things, and since when the journal is about it."""
+    """Where a run leaves things, and since when the journal is about it; `devstack` is empty where there is none."""
 
     devstack: str
     base_dir: str
@@ -34,6 +36,7 @@ class Sources:
     services: list[str]
     units: list[str]
     since: int
+    patterns: tuple[str, ...] = ("devstack@*",)
 
 
 def collect(workspace: str, sources: Sources) -> list[str]:
@@ -52,7 +55,7 @@ def collect(workspace: str, sources: Sources) -> list[str]:
 
 def _journal(workspace: str, sources: Sources) -> list[str]:
     """One file for each service, named as OpenStack's own jobs name them, times in UTC."""
-    listing = ["systemctl", "list-units", "--all", "--plain", "--no-legend", "--full", "devstack@*"]
+    listing = ["systemctl", "list-units", "--all", "--plain", "--no-legend", "--full", *sources.patterns]
     done = subprocess.run(listing, capture_output=True, text=True, check=False, timeout=CALL_SECONDS)
     units = [line.split()[0] for line in done.stdout.splitlines() if line.split()]
     missing = [f"the list of services: {done.stderr.strip()[-200:]}"] if done.returncode else []
@@ -77,13 +80,16 @@ def _configuration(workspace: str, sources: Sources) -> list[str]:
         for folder, _, names in os.walk(root):
             for name in names:
                 path = os.path.join(folder, name)
-                wanted = CONFIGURATION.fullmatch(name) and os.path.isfile(path) and not os.path.islink(path)
+                chosen = CONFIGURATION.fullmatch(name) and not SECRETS.fullmatch(name)
+                wanted = chosen and os.path.isfile(path) and not os.path.islink(path)
                 if wanted and os.path.getsize(path) <= CONFIGURATION_BYTES:
                     _copy(path, os.path.join(workspace, "etc", service, os.path.relpath(path, root)))
     return []
 
 
 def _local_conf(workspace: str, sources: Sources) -> list[str]:
+    if not sources.devstack:
+        return []
     path = os.path.join(sources.devstack, "local.conf")
     if not os.path.isfile(path):
         return ["local.conf was not written"]

@@ -1,4 +1,4 @@
-"""Runs one of devstack's scripts, bounded, with its output kept, and says in a few lines why it failed."""
+"""Runs one of a deployment's scripts, bounded, with its output kept, and says in a few lines why it failed."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ import re
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible.module_utils.cloud import processes
 from ansible.module_utils.devstack.verdict import CIFault
 
 TIMED_OUT = 124
 SHOWN_LINES = 25
+# Ansible sums up after its error: a line for each host.
+READ_LINES = 400
 # Runs its arguments and keeps their exit status in the file that it is called by.
 REMEMBER = '"$@"; status=$?; echo "$status" >"$0.new" && mv "$0.new" "$0"; exit "$status"'
 ERROR_LINE = re.compile(r"\[ERROR\] |^E: |^ERROR: |No space left on device|error: .*fail", re.IGNORECASE)
+TASK_LINE = re.compile(r"(?:TASK|RUNNING HANDLER) \[(.+)\]")
+FATAL_LINE = re.compile(r"fatal: \[.+?\]|ERROR! |\[ERROR\]: ")
+REASON_CHARACTERS = 400
 
 
 class ScriptError(RuntimeError):
@@ -29,7 +34,7 @@ class Script:
     """What to run in which folder, with output into a file and a time limit.
 
     `once` names this one task. Ansible starts a module anew when a connection breaks; a script that goes on is waited
-    for then, and never started beside itself.
+    for then, and never started beside itself. `title` is one of the arguments, and says more than the first.
     """
 
     argv: list[str]
@@ -37,10 +42,12 @@ class Script:
     log: str
     timeout_seconds: float
     once: str
+    title: str = ""
+    variables: dict[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        return os.path.basename(self.argv[0])
+        return self.title or os.path.basename(self.argv[0])
 
 
 def run(workspace: str, script: Script, room_mebibytes: int) -> float:
@@ -65,9 +72,27 @@ def run(workspace: str, script: Script, room_mebibytes: int) -> float:
             raise CIFault(f"{script.name} failed because the node's disk is full ({place})\n{end}")
     if status == TIMED_OUT:
         raise ScriptError(f"{script.name} timed out after {script.timeout_seconds:.0f} s; its last lines:\n{end}")
-    reason = next((line.strip() for line in reversed(end.splitlines()) if ERROR_LINE.search(line)), "")
+    reason = _of_ansible(script.log) or next(
+        (line.strip() for line in reversed(end.splitlines()) if ERROR_LINE.search(line)), ""
+    )
     said = f": {reason}" if reason else ""
     raise ScriptError(f"{script.name} failed (exit status {status}){said}; its last lines:\n{end}")
+
+
+def _of_ansible(log: str) -> str:
+    """Return the task that failed last and what was said of it, empty where no playbook did."""
+    lines = processes.tail(log, READ_LINES).splitlines()
+    fatal = [number for number, line in enumerate(lines) if FATAL_LINE.match(line)]
+    fatal = [number for number in fatal if "...ignoring" not in lines[number + 1 : number + 2]]
+    if not fatal:
+        return ""
+    last = fatal[-1]
+    task = next((found[1] for line in reversed(lines[:last]) if (found := TASK_LINE.match(line))), "")
+    # the result is on the same line, or follows as YAML
+    said = lines[last].strip()
+    if said.endswith("=>"):
+        said += next((f" {line.strip()}" for line in lines[last + 1 :] if line.strip().startswith("msg:")), "")
+    return f"{task + ': ' if task else ''}{said}"[:REASON_CHARACTERS]
 
 
 class _LostError(Exception):
@@ -83,7 +108,8 @@ def _run_once(workspace: str, script: Script) -> int:
             stream.write(str(time.time()))
     except FileExistsError:
         return _wait(path, script)
-    process = processes.start(workspace, script.name, argv, environment(script.folder), script.log, script.folder)
+    given = environment(script.folder) | script.variables
+    process = processes.start(workspace, script.name, argv, given, script.log, script.folder)
     with open(path + ".pid", "w", encoding="ascii") as stream:
         stream.write(str(process.pid))
     try:
