@@ -85,6 +85,7 @@ def _nodepool(nodes: SshdNode, slots: int) -> str:
     lines = [
         "labels:",
         "  - name: powervm",
+        "  - name: powervm-osa",
         "providers:",
         "  - name: lab",
         "    driver: static",

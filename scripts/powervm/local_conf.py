@@ -29,20 +29,17 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOYMENT = "devstack"
-# All of the role but for the write to a node, and all texts in one file.
-TEXTS = (
-    "{{ dict(ansible_play_hosts | zip(ansible_play_hosts | map('extract', hostvars, 'local_conf_text'))) | to_json }}"
-)
-PLAYBOOK = [
-    {
-        "hosts": "all",
-        "gather_facts": False,
-        "tasks": [
-            {"ansible.builtin.import_role": {"name": "local_conf", "tasks_from": "text"}},
-            {"ansible.builtin.copy": {"content": TEXTS, "dest": "{{ texts }}", "mode": "0600"}, "run_once": True},
-        ],
-    }
-]
+
+
+def _playbook(role: str) -> list[dict[str, Any]]:
+    """Return all of the role but for the write to a node, and all texts in one file."""
+    texts = f"ansible_play_hosts | map('extract', hostvars, '{role}_text')"
+    content = f"{{{{ dict(ansible_play_hosts | zip({texts})) | to_json }}}}"
+    tasks = [
+        {"ansible.builtin.import_role": {"name": role, "tasks_from": "text"}},
+        {"ansible.builtin.copy": {"content": content, "dest": "{{ texts }}", "mode": "0600"}, "run_once": True},
+    ]
+    return [{"hosts": "all", "gather_facts": False, "tasks": tasks}]
 
 
 @dataclass(frozen=True)
@@ -62,17 +59,20 @@ class Wanted:
         return f"{self.job}@{self.branch}"
 
 
-def variables(layout: Layout, wanted: Wanted) -> dict[str, Any]:
-    """Return the variables of the job as it runs for such a change; raises `CIError` when it does not."""
+def variables(layout: Layout, wanted: Wanted, deployment: str = DEPLOYMENT, text: str = "local.conf") -> dict[str, Any]:
+    """Return the variables of the job as it runs for such a change; raises `CIError` when it does not.
+
+    `text` is what jobs of this deployment have, and others have not.
+    """
     if wanted.job not in layout.jobs:
         raise UsageError(f"no job {wanted.job} ({suggestion(wanted.job, layout.jobs)})")
     if wanted.branch not in layout.branches and not wanted.any_branch:
         hint = f"{suggestion(wanted.branch, layout.branches)}; --any-branch prints what a job has in general"
         raise UsageError(f"no file of the site names the branch {wanted.branch} ({hint})")
     frozen = _frozen(layout, wanted)
-    deployment = frozen.variables.get("deployment")
-    if deployment != DEPLOYMENT:
-        raise CIError(f"{wanted.job} has no local.conf: its deployment is {deployment}, not {DEPLOYMENT}")
+    found = frozen.variables.get("deployment")
+    if found != deployment:
+        raise CIError(f"{wanted.job} has no {text}: its deployment is {found}, not {deployment}")
     return frozen.variables
 
 
@@ -107,8 +107,10 @@ def _projects(layout: Layout, name: str | None) -> Sequence[TenantProject]:
     raise UsageError(f"no project {name} in the tenant ({suggestion(name, names)})")
 
 
-def render(site: Path, wanted: Sequence[tuple[str, dict[str, Any]]], lpar_id: str) -> list[str]:
-    """Return a local.conf for each branch and the variables of a job there, written by the site's role in one go."""
+def render(
+    site: Path, wanted: Sequence[tuple[str, dict[str, Any]]], lpar_id: str, role: str = "local_conf"
+) -> list[str]:
+    """Return a text for each branch and the variables of a job there, made by the site's role in one go."""
     with tempfile.TemporaryDirectory(prefix="local-conf-") as name:
         folder = Path(name)
         hosts = {
@@ -124,7 +126,7 @@ def render(site: Path, wanted: Sequence[tuple[str, dict[str, Any]]], lpar_id: st
         }
         # JSON is YAML
         (folder / "inventory.yaml").write_text(json.dumps({"all": {"hosts": hosts}}), encoding="utf-8")
-        (folder / "playbook.yaml").write_text(json.dumps(PLAYBOOK), encoding="utf-8")
+        (folder / "playbook.yaml").write_text(json.dumps(_playbook(role)), encoding="utf-8")
         argv = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "inventory.yaml", "playbook.yaml"]
         environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")},
@@ -135,7 +137,7 @@ def render(site: Path, wanted: Sequence[tuple[str, dict[str, Any]]], lpar_id: st
         }
         done = subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise CIError(f"the role local_conf of {site} did not run:\n{done.stdout}{done.stderr}".rstrip())
+            raise CIError(f"the role {role} of {site} did not run:\n{done.stdout}{done.stderr}".rstrip())
         return list(json.loads((folder / "texts.json").read_text(encoding="utf-8")).values())
 
 

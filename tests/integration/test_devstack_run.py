@@ -32,9 +32,11 @@ def upstream(tmp_path_factory):
 class Lab:
     """The shipped site, a node with a stand-in devstack, and one change of nova's."""
 
+    of_node = devstack.Node
+
     def __init__(self, folder, upstream):
         self.folder, self.upstream = folder, upstream
-        self.node = devstack.Node(folder / "node")
+        self.node = self.of_node(folder / "node")
         self.site = folder / "site"
         for name in ("playbooks", "skip_lists"):
             shutil.copytree(ROOT / name, self.site / name)

@@ -224,7 +224,7 @@ def test_devstack_reads_back_what_the_job_said(play, layout, tmp_path):
 
 
 def test_a_deployment_that_is_not_there_is_said_in_pre_run(play, layout):
-    host = variables(layout, "nova-osa", "master")
+    host = variables(layout, "nova-in-tree", "master", deployment="kolla")
     done = play({"node": {**host, "zuul": {"build": "b"}}}, playbook=ROOT / "playbooks" / "nova_pre.yaml")
     assert done.returncode == 2
-    assert "deployment: osa is not there yet: this site has no role deploy_osa" in done.stdout
+    assert "deployment: kolla is not there yet: this site has no role deploy_kolla" in done.stdout

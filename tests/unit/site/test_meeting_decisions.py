@@ -195,7 +195,7 @@ def test_one_variable_in_jobs_is_enough_to_go_from_sea_to_ovs(tmp_path, written,
 
 def test_osa_is_ovs_alone_and_off(layout):
     osa = layout.job_alone("nova-osa", "master")
-    assert osa.variables["network"] == {"l2": "ovs", "sriov": False}
+    assert osa.variables["network"] == {"l2": "ovs", "sriov": False, "interface": "eth2"}
     assert not osa.voting
     every = [project.name for project in layout.tenant.projects]
     assert not any("nova-osa" in jobs_of(layout, project) for project in every)

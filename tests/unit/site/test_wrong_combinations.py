@@ -16,7 +16,7 @@ from ci.config.site import load_site
 from ci.config.variables import VariableSchema
 from tests.unit.config.conftest import SiteFolder
 from tests.unit.site.conftest import ROOT
-from tests.unit.site.wrong import WRONG
+from tests.unit.site.wrong import OSA, WRONG, WRONG_OSA
 
 SCHEMA = ROOT / "jobs" / "variables.schema.json"
 
@@ -41,9 +41,10 @@ def seen(layout, wrong):
     return {**found, "zuul": {"branch": wrong.branch, "job": wrong.job}}
 
 
-@pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_combination_is_one_clear_line_at_its_variable(layout, schema, name):
-    wrong = WRONG[name]
+@pytest.mark.parametrize(
+    "wrong", [*WRONG.values(), *WRONG_OSA.values()], ids=[*WRONG, *(f"osa: {name}" for name in WRONG_OSA)]
+)
+def test_a_wrong_combination_is_one_clear_line_at_its_variable(layout, schema, wrong):
     found = schema.problems(seen(layout, wrong))
     assert [(problem.message, problem.path) for problem in found] == [(wrong.says, wrong.path)]
 
@@ -89,8 +90,7 @@ def test_osa_with_another_network_is_refused_where_it_is_written(tmp_path):
         "jobs/zuul.d/jobs.yaml",
         "- job:\n    name: osa\n    vars:\n      deployment: osa\n      network:\n        l2: sea\n        sriov: false\n",
     )
-    says = "`network` of OpenStack-Ansible is OVS alone (write l2: ovs and sriov: false)"
-    assert site.errors() == [f"jobs/zuul.d/jobs.yaml:10:13: {says}"]
+    assert f"jobs/zuul.d/jobs.yaml:10:13: {OSA}" in site.errors()
 
 
 def test_the_laboratorys_jobs_fit_the_schema(tmp_path):
@@ -104,6 +104,7 @@ def test_the_laboratorys_jobs_fit_the_schema(tmp_path):
         *(ROOT / "skip_lists").rglob("*.txt"),
         SCHEMA,
         ROOT / "jobs/zuul.d/nodesets.yaml",
+        ROOT / "nodepool/nodepool.yaml",
     ]:
         site.write(str(path.relative_to(ROOT)), path.read_bytes())
     site.write("jobs/zuul.d/jobs.yaml", shipped)
@@ -119,19 +120,26 @@ def test_the_laboratorys_jobs_fit_the_schema(tmp_path):
     assert site.errors() == []
 
 
-def test_the_schema_and_the_role_say_the_same_words():
-    check = yaml.safe_load((ROOT / "playbooks/roles/local_conf/tasks/check.yaml").read_text())
-    rules = [*check[0]["vars"]["local_conf_value_rules"], *check[0]["vars"]["local_conf_rules"]]
-    of_role = {rule["says"] for rule in rules}
+def said_by(role):
+    check = yaml.safe_load((ROOT / f"playbooks/roles/{role}/tasks/check.yaml").read_text())
+    rules = {name: found for name, found in check[0]["vars"].items() if name.endswith("_rules")}
+    return {rule["says"] for found in rules.values() for rule in found}
+
+
+def test_the_schema_and_the_roles_say_the_same_words():
     of_schema = set(re.findall(r'"errorMessage": "((?:[^"\\]|\\.)*)"', SCHEMA.read_text()))
-    assert (
-        {json.loads(f'"{text}"') for text in of_schema} - {WRONG_OSA}
-        == of_role
-        == {wrong.says for wrong in WRONG.values()}
-    )
+    said = {json.loads(f'"{text}"') for text in of_schema}
+    assert said == said_by("local_conf") | said_by("osa_variables")
+    assert said_by("local_conf") == {wrong.says for wrong in WRONG.values()}
+    assert said_by("osa_variables") == {wrong.says for wrong in WRONG_OSA.values()}
 
 
-WRONG_OSA = "`network` of OpenStack-Ansible is OVS alone (write l2: ovs and sriov: false)"
+def test_the_schema_refuses_each_name_that_the_role_decides():
+    decided = yaml.safe_load((ROOT / "playbooks/roles/osa_variables/vars/main.yaml").read_text())[
+        "osa_variables_decided"
+    ]
+    refused = json.loads(SCHEMA.read_text())["properties"]["osa_user_variables"]["patternProperties"]
+    assert set(next(iter(refused))[2:-2].split("|")) == set(decided)
 
 
 @pytest.mark.parametrize("where", ["properties", "network"])

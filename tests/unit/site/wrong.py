@@ -110,3 +110,43 @@ WRONG = {
     "the mappings by the back door": _option(ML2, "AGENT", "bridge_mappings"),
     "the redundancy by the back door": _option(ML2, "AGENT", "vnic_required_vfs"),
 }  # fmt: skip
+
+OSA = "`network` of OpenStack-Ansible is OVS alone (write l2: ovs and sriov: false)"
+SCENARIO = "`osa_scenario` deploys on the node itself, with Open vSwitch (begin it with aio_metal_ovs)"
+USER_VARIABLES = (
+    "`osa_user_variables` holds what the CI decides, or `compute_driver`, `disk_driver` or `network` (set those)"
+)
+
+
+def _osa(says: str, path: str, **changes: Any) -> Wrong:
+    return Wrong("nova-osa", "master", changes, says, tuple(path.split("/")))
+
+
+WRONG_OSA = {
+    "sea": _osa(OSA, "network/l2", network={"l2": "sea"}),
+    "linuxbridge": _osa(OSA, "network/l2", network={"l2": "linuxbridge"}),
+    "sriov": _osa(OSA, "network/sriov", network={"sriov": True}),
+    "macvtap": _osa(OSA, "network/macvtap", network={"macvtap": True}),
+    "an interface with a shell line": _osa(PLAIN, "network/interface", network={"interface": "eth0; reboot"}),
+    "a range that is none": _osa(PLAIN, "network/vlan_range", network={"vlan_range": "1000-2000"}),
+    "a bridge with a VIOS": _osa(
+        MAPPINGS, "network/bridge_mappings/default", network={"bridge_mappings": {"default": "ent5:vios_1"}}
+    ),
+    "a disk of another kind": _osa(DISK, "disk_driver", disk_driver="lvm"),
+    "containers": _osa(SCENARIO, "osa_scenario", osa_scenario="aio_lxc_ovs"),
+    "OVN": _osa(SCENARIO, "osa_scenario", osa_scenario="aio_metal"),
+    "the driver by the back door": _osa(
+        USER_VARIABLES, "osa_user_variables/nova_compute_driver", osa_user_variables={"nova_compute_driver": "x.Y"}
+    ),
+    "the plugin by the back door": _osa(
+        USER_VARIABLES, "osa_user_variables/neutron_plugin_type", osa_user_variables={"neutron_plugin_type": "ml2.ovn"}
+    ),
+    "the clean-up's name by the back door": _osa(
+        USER_VARIABLES, "osa_user_variables/nova_nova_conf_overrides/DEFAULT/instance_name_template",
+        osa_user_variables={"nova_nova_conf_overrides": {"DEFAULT": {"instance_name_template": "x"}}},
+    ),
+    "the disk by the back door": _osa(
+        USER_VARIABLES, "osa_user_variables/nova_nova_conf_overrides/powervm/disk_driver",
+        osa_user_variables={"nova_nova_conf_overrides": {"powervm": {"disk_driver": "localdisk"}}},
+    ),
+}  # fmt: skip
