@@ -1,0 +1,143 @@
+"""Whole builds of ci-config-check: shipped job and playbooks on a real sshd node, for changes of the site's own files."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+import sysconfig
+import threading
+import uuid
+import venv
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ci.ansible.process import AnsibleRunner
+from ci.config.freeze import deep_update
+from ci.config.site import load_site
+from ci.git.checkout import lay_out
+from ci.model.build import BuildSpec, Fault, PreparedProject, Result
+from ci.model.node import Node
+from tests.site_repository import SiteRepository
+
+ROOT = Path(__file__).resolve().parents[2]
+SITE = ("jobs", "nodepool", "playbooks", "skip_lists", "zuul.conf")
+ENGINE = ("ci", "scripts/powervm", "pyproject.toml", "constraints.txt")
+JOBS = "jobs/zuul.d/jobs.yaml"
+
+
+def installed(cache):
+    """Make what the role would install for these requirements: an environment that has this one's libraries."""
+    names = [hashlib.sha256((ROOT / name).read_bytes()).hexdigest()[:16] for name in ENGINE[2:]]
+    folder = cache / "-".join(names)
+    venv.create(folder, symlinks=True)
+    inside = folder / Path(sysconfig.get_path("purelib")).relative_to(sys.prefix)
+    (inside / "these.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    (folder / "bin/ansible-playbook").symlink_to(Path(sys.executable).with_name("ansible-playbook"))
+    (folder / "ready").touch()
+
+
+class Lab:
+    """A repository of the site with a change merged last, and a node."""
+
+    def __init__(self, folder, server):
+        self.folder, self.server, self.name = folder, server, uuid.uuid4().hex
+        self.site = folder / "site"
+        shutil.copytree(ROOT / "playbooks", self.site / "playbooks")
+        shared = self.site / "playbooks/group_vars/all.yaml"
+        shared.write_text(shared.read_text().replace("~/builds", str(folder / "node")))
+        self.cache = folder / "cache"
+        self.cache.mkdir()
+
+    def repository(self, *names):
+        self.files = SiteRepository(self.folder / "config")
+        for name in names:
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+            target = self.files.folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            copy(ROOT / name, target)
+        self.files.commit({}, "The site")
+
+    def change(self, name, old, new):
+        """Merge a change of a file, as the service merges it."""
+        text = (self.files.folder / name).read_text()
+        assert old in text
+        self.files.git("checkout", "-q", "-b", "change")
+        self.files.commit({name: text.replace(old, new, 1)})
+        self.files.git("checkout", "-q", "master")
+        self.files.git("merge", "-q", "--no-ff", "-m", "Merge", "change")
+
+    def build(self, **variables):
+        folder, commit = self.folder / "build", self.files.git("rev-parse", "HEAD")
+        project = PreparedProject("x/powervm-ci", "review.opendev.org", "master", commit)
+        lay_out(folder / "work/src" / project.canonical_name, self.files.folder / ".git", {"master": commit}, "master")
+        told = {"name": project.name, "short_name": "powervm-ci", "canonical_name": project.canonical_name,
+                "checkout": "master", "src_dir": f"src/{project.canonical_name}", "commit": commit}  # fmt: skip
+        zuul = {"build": self.name, "change": "1", "branch": "master", "project": told,
+                "projects": {project.canonical_name: told}}  # fmt: skip
+        node = Node("127.0.0.2", "static", ("powervm",), self.server.username, self.server.port,
+                    (self.server.host_key,), sys.executable)  # fmt: skip
+        frozen = load_site(ROOT).layout.job_alone("ci-config-check", "master")
+        own = {"config_check_cache": str(self.cache), "config_check_python": sys.executable,
+               "push_sources_cache": str(self.folder / "pushed")}  # fmt: skip
+        frozen = replace(frozen, variables=deep_update(frozen.variables, own | variables))
+        spec = BuildSpec(self.name, 1, str(folder), str(folder / "logs"), str(self.site), frozen, (node,),
+                         str(self.server.private_key), zuul)  # fmt: skip
+        runner = AnsibleRunner(test_reader="ci.results.outcome:read_tests")
+        return runner.wait(spec, runner.start(spec), threading.Event())
+
+    def log(self, name):
+        return (self.folder / "build/logs" / name).read_text()
+
+
+@pytest.fixture
+def lab(tmp_path, server):
+    return Lab(tmp_path, server)
+
+
+def test_a_good_change_passes_and_its_local_conf_is_told(lab):
+    lab.repository(*SITE, *ENGINE)
+    installed(lab.cache)
+    lab.change(JOBS, "l2: sea", "l2: ovs")
+    outcome = lab.build()
+    assert (outcome.result, outcome.error) == (Result.SUCCESS, "")
+    lines = lab.log("local-conf.diff").splitlines()
+    assert "+++ after/nova-in-tree/master.conf" in lines
+    assert {"-NEUTRON_AGENT=pvm_sea", "+NEUTRON_AGENT=openvswitch"} <= set(lines)
+    assert not any("nova-out-of-tree" in line for line in lines)
+    assert "OK: 1 connection" in lab.log("check.txt")
+    assert lab.log("skip-list-check.txt").startswith("OK: 5 lists")
+    assert not (lab.folder / "node" / lab.name).exists()
+
+
+def test_errors_are_told_with_their_places(lab):
+    lab.repository(*SITE, *ENGINE)
+    installed(lab.cache)
+    lab.change(JOBS, "l2: sea", "l2: see")
+    outcome = lab.build()
+    line = (lab.files.folder / JOBS).read_text().splitlines().index("        l2: see") + 1
+    assert outcome.result == Result.FAILURE
+    assert f"{JOBS}:{line}:13: `network.l2` is one L2 plugin: " in outcome.error
+    assert f"{JOBS}:{line}:13" in lab.log("check.txt")
+
+
+def test_a_state_before_with_errors_does_not_hold_up_what_mends_it(lab):
+    lab.repository(*SITE, *ENGINE)
+    installed(lab.cache)
+    path = lab.files.folder / JOBS
+    path.write_text(path.read_text().replace("l2: sea", "l2: see"))
+    lab.files.commit({})
+    lab.change(JOBS, "l2: see", "l2: sea")
+    outcome = lab.build()
+    assert (outcome.result, outcome.error) == (Result.SUCCESS, "")
+    assert lab.log("local-conf.diff").startswith(f"The state before cannot be read: error: {JOBS}:")
+
+
+def test_a_repository_without_the_ci_is_not_held_against_the_change(lab):
+    lab.repository(*SITE)
+    lab.change(JOBS, "l2: sea", "l2: ovs")
+    outcome = lab.build()
+    assert outcome.fault == Fault.PRE_RUN
+    assert "review.opendev.org/x/powervm-ci has no ci/__main__.py: name the project" in outcome.error
