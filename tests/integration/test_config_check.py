@@ -1,4 +1,4 @@
-"""Whole builds of ci-config-check: shipped job and playbooks on a real sshd node, for changes of the site's own files."""
+"""Whole builds of ci-config-check: shipped job and playbooks, a real sshd node, changes of the site's own files."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from powervm import local_conf
 from ci.cli import root
 from ci.config.site import load_site
 from ci.model.change import Change
+from tests import vendor_recipe
 from tests.unit.site.conftest import IN_TREE, OUT_OF_TREE, ROOT
 from tests.unit.site.written import read
 
@@ -71,6 +72,27 @@ def test_the_difference_that_the_readme_shows_is_the_real_one(site, monkeypatch,
     assert status == 0
     assert len(lines) > 5
     assert set(lines) <= set(out.splitlines())
+
+
+def test_the_vendors_own_gerrit_is_a_second_connection(site):
+    conf = site / "zuul.conf"
+    head, lines = conf.read_text().split("# [connection vendor]\n")
+    vendor, rest = lines.split("\n\n", 1)
+    vendor = "\n".join(line.removeprefix("# ") for line in vendor.splitlines())
+    conf.write_text(f"{head}[connection vendor]\n{vendor}\n\n{rest}\nsite_source=gerrit\n")
+    vendor_recipe.follow(site)
+    found = load_site(site)
+
+    def jobs(connection, project, pipeline):
+        change = Change(connection, project, "master", 1, 1, "", "", files=("nova/x.py",))
+        return [job.name for job in found.layout.select_jobs(pipeline, change).jobs]
+
+    assert list(found.settings.gerrits) == ["opendev", "vendor"]
+    assert found.layout.tenant.config_project.connection == "vendor"
+    assert jobs("vendor", "x/powervm-ci", "config-check") == ["ci-config-check"]
+    assert jobs("opendev", "openstack/nova", "check") == [IN_TREE, OUT_OF_TREE]
+    assert found.layout.pipelines["config-check"].connections == {"vendor"}
+    assert "opendev" in found.layout.pipelines["check"].connections
 
 
 @pytest.mark.parametrize("job", [IN_TREE, OUT_OF_TREE])
