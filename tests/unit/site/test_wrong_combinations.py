@@ -115,7 +115,7 @@ def test_the_laboratorys_jobs_fit_the_schema(tmp_path):
     )
     site.write(
         "jobs/tenant.yaml",
-        (site.folder / "jobs/tenant.yaml").read_text().replace("name: t", "name: t\n    max-job-timeout: 14400"),
+        (site.folder / "jobs/tenant.yaml").read_text().replace("name: t", "name: t\n    max-job-timeout: 21600"),
     )
     assert site.errors() == []
 
