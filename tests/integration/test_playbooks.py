@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,26 @@ def test_a_builds_processes_are_ended_and_no_others(tmp_path):
     finally:
         other.kill()
         other.wait()
+
+
+def test_a_modules_second_start_waits_for_the_first(tmp_path):
+    once = module("cloud.once")
+
+    def enter():
+        with once.alone(str(tmp_path), "task"):
+            return (tmp_path / "first-ended").exists()
+
+    def waits():
+        inode = next((tmp_path / "once").iterdir()).stat().st_ino
+        return re.search(rf"-> FLOCK .*:{inode} ", Path("/proc/locks").read_text())
+
+    with ThreadPoolExecutor(1) as pool:
+        with once.alone(str(tmp_path), "task"):
+            second = pool.submit(enter)
+            while not waits():
+                assert not second.done()
+            (tmp_path / "first-ended").touch()
+        assert second.result()
 
 
 def test_a_service_that_ends_is_named_with_its_log_at_once(tmp_path):
