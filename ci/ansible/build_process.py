@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from ci.ansible import attempt_files, leftovers, limits, phases, playbook_run, spec_file, workspace
 from ci.ansible.console import ConsoleLog, one_line
+from ci.ansible.discretion import Discretion
 from ci.ansible.task_events import TaskEvents
 from ci.errors import CIError
 from ci.model.build import HOLD_FILE, RESULT_FILE, BuildOutcome, BuildSpec, Fault, Result, TestReport
@@ -97,6 +98,7 @@ def run_build(spec: BuildSpec, cancellation: playbook_run.Cancellation, test_rea
         if not verdict.is_canceled:
             report = read_tests(test_reader, Path(spec.log_folder))
         outcome = conclude(verdict, report, started_at)
+        outcome = replace(outcome, error=context.discretion.text(outcome.error))
         if outcome.result not in {Result.SUCCESS, Result.CANCELED} and _has_no_room(context):
             error = f"no room left in {folder}: {outcome.error}"
             outcome = replace(outcome, result=None, fault=Fault.DISK, error=one_line(error, MAX_ERROR))
@@ -139,6 +141,7 @@ def _playbooks(
                 environment=workspace.environment(spec, place),
                 console=console,
                 task_events=task_events,
+                discretion=Discretion(spec.job.variables),
                 cancellation=cancellation,
                 disk_watch=limits.DiskWatch((place.folder, place.log_folder), spec.disk_limit_mib),
                 memory_limit_mib=spec.memory_limit_mib,

@@ -27,7 +27,12 @@ def clean(text: str, limit: int = MAX_LINE) -> str:
     """Return text from outside as one harmless line of at most `limit` characters, and a mark where it was cut."""
     if len(text) > limit:
         text = f"{text[:limit]}..."
-    return _UNPRINTABLE.sub(_visible, _COLOURS.sub("", text.rstrip("\r\n")))
+    return _UNPRINTABLE.sub(_visible, without_colours(text.rstrip("\r\n")))
+
+
+def without_colours(text: str) -> str:
+    """Return text without what a terminal would take for colours."""
+    return _COLOURS.sub("", text)
 
 
 def one_line(text: str, limit: int = 300) -> str:

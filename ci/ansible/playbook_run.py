@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from ci.ansible import leftovers
 from ci.ansible.console import ConsoleLog, one_line
+from ci.ansible.discretion import Discretion
 from ci.ansible.limits import CHECK_SECONDS, DiskWatch
 from ci.ansible.progress import Progress
 from ci.ansible.task_events import TaskEvents
@@ -78,6 +79,7 @@ class RunContext:
     environment: Mapping[str, str]
     console: ConsoleLog
     task_events: TaskEvents
+    discretion: Discretion
     cancellation: Cancellation
     disk_watch: DiskWatch
     memory_limit_mib: int
@@ -103,7 +105,7 @@ def _arguments(context: RunContext, steps: Sequence[Step], extra: Mapping[str, s
 class _PlaybookRun:
     def __init__(self, context: RunContext, steps: tuple[Step, ...], deadline: float | None) -> None:
         self._context = context
-        self._progress = Progress(steps, context.console, context.task_events)
+        self._progress = Progress(steps, context.console, context.task_events, context.discretion)
         self._deadline = deadline
         self._step_deadline = self._limit_of_step()
         self._kill_at: float | None = None
@@ -241,7 +243,7 @@ class _PlaybookRun:
         return True
 
     def _show(self, lines: list[bytes]) -> None:
-        texts = [line.decode(errors="replace") for line in lines]
+        texts = self._context.discretion.lines([line.decode(errors="replace") for line in lines])
         self._tail.extend(text[:1000] for text in texts if text.strip())
         self._context.console.say_for("localhost", texts)
 

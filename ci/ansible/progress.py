@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ci.ansible.console import ConsoleLog, clean, gist, one_line
+from ci.ansible.discretion import Discretion
 from ci.ansible.task_events import TaskEvents
 from ci.model.build import Phase
 
@@ -41,6 +42,7 @@ class Progress:
     steps: tuple[Step, ...]
     console: ConsoleLog
     task_events: TaskEvents
+    discretion: Discretion
     index: int = -1
     is_ended: bool = False
     has_failed_hosts: bool = False
@@ -62,7 +64,7 @@ class Progress:
             return False
         handler = getattr(self, f"_on_{kind}", None) if isinstance(kind, str) and kind.isidentifier() else None
         if handler is not None:
-            handler(event)
+            handler(self.discretion.event(event))
         return bool(kind == "playbook")
 
     def _on_playbook(self, event: dict[str, Any]) -> None:
@@ -77,6 +79,9 @@ class Progress:
         self.play = clean(str(event["name"]), MAX_NAME)
         self.console.say()
         self.console.say(f"PLAY [{self.play}]")
+        problem = self.discretion.take_rules(event.get("hidden_domains"), event.get("hidden_networks"))
+        if problem:
+            self.console.say(f"WARNING: not hidden: {problem}")
 
     def _on_task(self, event: dict[str, Any]) -> None:
         kind = "RUNNING HANDLER" if event.get("handler") else "TASK"

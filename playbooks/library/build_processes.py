@@ -1,4 +1,4 @@
-"""Ansible module: end every process of a build and remove its workspace."""
+"""Ansible module: end every process of a build, and remove its workspace."""
 
 from __future__ import annotations
 
@@ -16,15 +16,22 @@ description:
   - A process belongs to the build by its environment or by the workspace's record, never by its name.
 options:
   build: {description: The build's id, type: str, required: true}
+  keep: {description: Whether the workspace stays, type: bool, default: false}
   workspace: {description: "The build's folder, named like the build", type: path, required: true}
 """
 
 
-def remove(build: str, workspace: str) -> bool:
-    """Return whether there was anything; afterwards there is neither process nor folder."""
+def end(build: str, workspace: str) -> bool:
+    """Return whether there was any process; afterwards there is none."""
+    were = processes.of_build(build, workspace)
     left = processes.kill_all(build, workspace)
     if left:
         raise OSError(f"these processes do not end: {', '.join(map(str, left))}")
+    return bool(were)
+
+
+def remove(workspace: str) -> bool:
+    """Return whether there was such a folder; afterwards there is none."""
     if not os.path.isdir(workspace) or os.path.islink(workspace):
         return False
     _make_writable(workspace)
@@ -43,13 +50,19 @@ def _make_writable(root: str) -> None:
 def main() -> None:
     """Run as an Ansible module."""
     module = AnsibleModule(
-        {"build": {"type": "str", "required": True}, "workspace": {"type": "path", "required": True}}
+        {
+            "build": {"type": "str", "required": True},
+            "workspace": {"type": "path", "required": True},
+            "keep": {"type": "bool", "default": False},
+        }
     )
     build, workspace = module.params["build"], module.params["workspace"]
     if not build or os.path.basename(workspace) != build:
         module.fail_json(msg=f"The workspace {workspace} is not named like the build {build}")
     try:
-        changed = remove(build, workspace)
+        changed = end(build, workspace)
+        if not module.params["keep"]:
+            changed = remove(workspace) or changed
     except OSError as error:
         module.fail_json(msg=f"The build's remains cannot be removed: {error}")
     module.exit_json(changed=changed)

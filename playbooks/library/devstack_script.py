@@ -7,6 +7,7 @@ import os
 import time
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.cloud import once
 from ansible.module_utils.devstack import script, verdict
 
 DOCUMENTATION = """
@@ -50,7 +51,8 @@ def main() -> None:
         names = ("argv", "folder", "log", "timeout_seconds", "once", "title")
         variables = {name: str(value) for name, value in given["variables"].items()}
         wanted = script.Script(*(given[name] for name in names), variables)
-        seconds = script.run(given["workspace"], wanted, given["room_mebibytes"])
+        with once.alone(given["workspace"], given["once"]):
+            seconds = script.run(given["workspace"], wanted, given["room_mebibytes"])
     except verdict.CIFault as error:
         verdict.tell(given["workspace"], str(error))
         module.fail_json(msg=f"The CI, and not the patch: {error}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.cloud import once
 from ansible.module_utils.tempest_run.run import SHOWN_STALE, TempestError, TempestRun, TestsFailed
 
 DOCUMENTATION = """
@@ -11,6 +12,7 @@ short_description: Chooses tests, runs them, publishes lists, stream, page and c
 options:
   workspace: {description: "The build's folder, with deployment.json", type: path, required: true}
   reader: {description: Text of the program that reads a result stream, type: str, required: true}
+  once: {description: A text of this task alone; tempest runs once for it, type: str, required: true}
   plan: {description: "What runs and what does not: the content of skip-list.json", type: dict, required: true}
   concurrency: {description: Worker processes, type: int, default: 1}
   test_timeout_seconds: {description: Bound of a single test, type: int, default: 500}
@@ -23,14 +25,23 @@ def main() -> None:
         {
             "workspace": {"type": "path", "required": True},
             "reader": {"type": "str", "required": True},
+            "once": {"type": "str", "required": True},
             "plan": {"type": "dict", "required": True},
             "concurrency": {"type": "int", "default": 1},
             "test_timeout_seconds": {"type": "int", "default": 500},
         }
     )
+    try:
+        with once.alone(module.params["workspace"], module.params["once"]):
+            _run(module)
+    except OSError as error:
+        module.fail_json(msg=f"Tempest, and not the patch: {error}")
+
+
+def _run(module: AnsibleModule) -> None:
     given = module.params
     try:
-        tempest = TempestRun(given["workspace"], given["reader"])
+        tempest = TempestRun(given["workspace"], given["reader"], given["once"])
     except OSError as error:
         module.fail_json(msg=f"Tempest: {error}")
     try:

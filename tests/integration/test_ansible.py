@@ -376,6 +376,22 @@ def test_hostile_text_stays_text_and_no_log_stays_hidden(lab):
     assert "(hidden by no_log)" in outcome.error
 
 
+def test_what_the_site_hides_is_in_nothing_that_a_build_says(lab):
+    (lab.site / "playbooks/group_vars").mkdir()
+    (lab.site / "playbooks/group_vars/all.yaml").write_text(
+        "hidden_domains: ['vendor.example']\nhidden_networks: ['10.0.0.0/8', 'fd00::/8']\n"
+    )
+    said = "ci-7.vendor.example fd00::1 10.1.2.3 {{ password }}"
+    tasks = [command(f"echo {said}"), {"name": "tell", "ansible.builtin.fail": {"msg": said}}]
+    spec = lab.spec(run=(lab.playbook("run", *tasks),), variables={"password": "secretadmin"})
+    outcome = lab.run(spec)
+    assert outcome.error.endswith("task 'tell' failed on compute: host-1 address-2 address-1 ***")
+    assert outcome.error.split(": ")[-1] == lab.events(spec)[-1]["message"]
+    everything = lab.log(spec) + Path(spec.folder, "task-events.jsonl").read_text()
+    for hidden in ("vendor.example", "10.1.2.3", "fd00::1", "secretadmin"):
+        assert hidden not in everything, hidden
+
+
 def test_tests_are_read_and_a_cut_stream_is_no_success(lab):
     whole = stream(("a.b.C.test_one[id-c3d4e5f6-a7b8-9012-cdef-123456789012]", "success", {}))
     (lab.folder / "whole.subunit").write_bytes(whole)

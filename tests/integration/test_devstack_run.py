@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,6 +60,19 @@ class Lab:
             runner = AnsibleRunner(test_reader="ci.results.outcome:read_tests")
             return runner.wait(spec, runner.start(spec), threading.Event())
 
+    def cancel_in(self, line):
+        """Build until the stand-in has called this, then cancel."""
+        with SshdNode(self.folder / "sshd", environment=self.node.environment) as sshd:
+            spec = self.spec(sshd, "nova-in-tree", {})
+            runner = AnsibleRunner(test_reader="ci.results.outcome:read_tests")
+            process = runner.start(spec)
+            deadline = time.monotonic() + 60
+            while line not in self.node.calls():
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            runner.cancel(spec, process)
+            return runner.wait(spec, process, threading.Event())
+
     def spec(self, sshd, job, variables):
         folder, commit = self.folder / "build", devstack.git(self.change, "rev-parse", "HEAD")
         project = PreparedProject("openstack/nova", "review.opendev.org", "master", commit)
@@ -101,7 +118,8 @@ def test_a_whole_build_whose_connection_breaks_in_stack_sh_and_the_next_one_with
     assert not (lab.folder / BUILD).exists()
 
     # a node that nobody has cleaned up, and a plugin whose driver is not the one that the job means
-    (lab.node.base_dir / "devstack/.ci-begun").touch()
+    (lab.node.base_dir / "devstack/.ci-begun").write_text("lost-build\n")
+    lost = subprocess.Popen(["sleep", "300"], env={**os.environ, "CI_BUILD": "lost-build"})
     (lab.folder / "build").rename(lab.folder / "first")
     (lab.node.folder / "calls").write_text("")
     lab.node.behave("driver powervm.driver.PowerVMDriver")
@@ -112,8 +130,18 @@ def test_a_whole_build_whose_connection_breaks_in_stack_sh_and_the_next_one_with
     )
     called = lab.node.calls()
     assert called.index("unstack.sh") < called.index("stack.sh")
+    assert lost.wait(0) == -signal.SIGKILL
     assert "hypervisor powervm_ext " in called  # whose plugin has no file for devstack
     assert lab.log("logs/screen-pvm-q-sriov-agt.txt")
+
+
+def test_nothing_of_a_canceled_build_goes_on_when_it_has_ended(lab):
+    lab.node.behave("escape glance", "hang neutron")
+    assert lab.cancel_in("step neutron").result == Result.CANCELED
+    called = lab.node.calls()
+    assert called[called.index("unstack.sh") :] == ["unstack.sh", "networking-powervm unstack "]
+    for name in ("stack.pid", "escaped"):
+        assert not Path("/proc", (lab.node.folder / name).read_text().strip()).exists(), name
 
 
 def assert_run_as_it_is_to_be(node):

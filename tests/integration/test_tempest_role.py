@@ -41,6 +41,15 @@ export TEMPEST_PID=$$
 {patch}
 exec "$(dirname "$0")/stestr" "$@"
 """
+# The session's sshd is killed, then the module that has started tempest, which goes on.
+LOSE_CONNECTION = """echo run >>{runs}
+own=$(ps -o sid= -p $$) pid=$$ module=
+while [ "$(ps -o comm= -p $pid)" != sshd ]; do
+  pid=$(ps -o ppid= -p $pid)
+  [ "$(ps -o sid= -p $pid)" = "$own" ] || module="$pid $module"
+done
+kill -9 $module
+"""
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +227,18 @@ def test_a_skipped_test_that_ran_is_the_cis_fault_whatever_else_failed_and_whate
     assert outcome.error.startswith(f"test {CLASS}.test_pause is on the skip list and ran")
     assert lab.told("skip-list.json")["excluded"] == [PAUSE]
     assert "the name is the executor's own" in lab.log("job-output.txt")
+
+
+def test_a_connection_that_breaks_while_tempest_runs_makes_no_second_run(lab):
+    runs, left = lab.folder / "runs", lab.folder / lab.name / "tempest/.stestr"
+    left.mkdir(parents=True)  # by an attempt that nobody has cleaned up after
+    (left / "0").write_text("test: a.B.old\nsuccess: a.B.old\n")
+    lab.programs("fail", patch=LOSE_CONNECTION.format(runs=runs))
+    outcome = lab.build(NO_PAUSE)
+    assert outcome.result == Result.FAILURE, outcome.error
+    assert [test.name for test in outcome.failed_tests] == [f"{CLASS}.test_boot"]
+    assert runs.read_text() == "run\n"
+    assert lab.told("tests.json")["audit"]["errors"] == []
 
 
 def test_tempest_without_any_result_is_the_cis_fault(lab):

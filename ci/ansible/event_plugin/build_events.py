@@ -63,7 +63,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
         self._send("playbook", path=str(playbook._file_name))
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
-        self._send("play", name=_cut(play.get_name()))
+        self._send("play", name=_cut(play.get_name()), **_hidden(play))
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         del is_conditional
@@ -138,6 +138,14 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
             return
         for lines in _chunks(result._result):
             self._send("output", host=host, lines=lines)
+
+
+def _hidden(play: Any) -> dict[str, Any]:
+    """Return what the play's variables say of what may not leave the site."""
+    manager = play.get_variable_manager()
+    hosts = manager._inventory.get_hosts(play.hosts)
+    given = manager.get_vars(play=play, host=hosts[0] if hosts else None)
+    return {name: given.get(name, []) for name in ("hidden_domains", "hidden_networks")}
 
 
 def _task(task: Any) -> dict[str, str]:

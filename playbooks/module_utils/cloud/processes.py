@@ -7,11 +7,13 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 
 # The plays set this variable for all their tasks and every process inherits it, so that what a build
 # leaves behind is found even when nothing recorded it.
 MARK = "CI_BUILD"
 RECORD = "processes.jsonl"
+STOP_ROUNDS = 20
 
 
 def start(
@@ -46,41 +48,74 @@ def run(folder: str, argv: list[str], environment: dict[str, str], log: str, tim
 
 
 def of_build(build: str, folder: str) -> list[int]:
-    """Return the ids of all living processes of a build and its workspace `folder`, never this process itself.
+    """Return the ids of all living processes of a build and its workspace `folder`, never this process or its parents.
 
     A process belongs to it by its environment, or (some programs overwrite theirs with a title) by a
-    recorded id with the same start time, or by the session of a recorded one.
+    recorded id with the same start time, or by the session of a recorded one, or as a child of one of these: sudo
+    gives what it runs another environment and another session.
     """
     recorded = _recorded(folder)
     mark = f"{MARK}={build}".encode()
-    found = []
-    for name in os.listdir("/proc"):
-        if not name.isdigit() or int(name) == os.getpid():
+    found, children = [], {}
+    for pid, stat in _all_stats().items():
+        if stat["state"] == "Z":
             continue
-        pid, stat = int(name), _stat(int(name))
-        if not stat or stat["state"] == "Z":
-            continue
+        children.setdefault(stat["parent"], []).append(pid)
         leader = recorded.get(stat["session"])
         # The leader of a session is gone or is the recorded process: ids of living sessions are not reused.
         in_session = leader is not None and _stat(stat["session"]).get("started", leader) == leader
         if in_session or mark in _environment(pid):
             found.append(pid)
-    return found
+    spared, belongs = _line_of(os.getpid()), set()
+    while found:
+        pid = found.pop()
+        if pid not in belongs and pid not in spared:
+            belongs.add(pid)
+            found += children.get(pid, [])
+    return sorted(belongs)
 
 
 def kill_all(build: str, folder: str, deadline_seconds: float = 10.0) -> list[int]:
     """Kill all processes of a build and wait until they are gone; return those that are not."""
     deadline = time.monotonic() + deadline_seconds
-    left = of_build(build, folder)
+    left = _stop_all(build, folder)
     while left and time.monotonic() < deadline:
-        for pid in left:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        _send(signal.SIGKILL, left)
         time.sleep(0.05)
         left = of_build(build, folder)
     return left
+
+
+def _stop_all(build: str, folder: str) -> list[int]:
+    """Have the processes of a build stand still, so that none is started while others end; return them all.
+
+    A child whose parent has ended may be known by nothing.
+    """
+    left = of_build(build, folder)
+    new = left
+    for _ in range(STOP_ROUNDS):
+        _send(signal.SIGSTOP, new)
+        found = of_build(build, folder)
+        new = [pid for pid in found if pid not in left]
+        left = found
+        if not new:
+            break
+    return left
+
+
+def _send(number: int, pids: list[int]) -> None:
+    others = []
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            continue
+        except PermissionError:
+            others.append(str(pid))
+    if others:  # root's, by sudo; an account without sudo has none
+        argv = ["sudo", "-n", "kill", f"-{int(number)}", *others]
+        with suppress(OSError, subprocess.TimeoutExpired):
+            subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=5, check=False)
 
 
 def tail(path: str, lines: int = 25) -> str:
@@ -110,13 +145,27 @@ def _recorded(folder: str) -> dict[int, int | None]:
     return rows
 
 
+def _all_stats() -> dict[int, dict[str, int | str]]:
+    stats = {int(name): _stat(int(name)) for name in os.listdir("/proc") if name.isdigit()}
+    return {pid: stat for pid, stat in stats.items() if stat}
+
+
+def _line_of(pid: int) -> set[int]:
+    """Return a process and its parents."""
+    line = set()
+    while pid and pid not in line:
+        line.add(pid)
+        pid = _stat(pid).get("parent", 0)
+    return line
+
+
 def _stat(pid: int) -> dict[str, int | str]:
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stream:
             fields = stream.read().rpartition(")")[2].split()
     except OSError:
         return {}
-    return {"state": fields[0], "session": int(fields[3]), "started": int(fields[19])}
+    return {"state": fields[0], "parent": int(fields[1]), "session": int(fields[3]), "started": int(fields[19])}
 
 
 def _environment(pid: int) -> list[bytes]:

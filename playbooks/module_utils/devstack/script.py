@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-import signal
-import subprocess
 import time
 from dataclasses import dataclass, field
 
-from ansible.module_utils.cloud import processes
+from ansible.module_utils.cloud import once, processes
 from ansible.module_utils.devstack.verdict import CIFault
 
-TIMED_OUT = 124
 SHOWN_LINES = 25
 # Ansible sums up after its error: a line for each host.
 READ_LINES = 400
-# Runs its arguments and keeps their exit status in the file that it is called by.
-REMEMBER = '"$@"; status=$?; echo "$status" >"$0.new" && mv "$0.new" "$0"; exit "$status"'
 ERROR_LINE = re.compile(r"\[ERROR\] |^E: |^ERROR: |No space left on device|error: .*fail", re.IGNORECASE)
 TASK_LINE = re.compile(r"(?:TASK|RUNNING HANDLER) \[(.+)\]")
 FATAL_LINE = re.compile(r"fatal: \[.+?\]|ERROR! |\[ERROR\]: ")
@@ -49,6 +43,10 @@ class Script:
     def name(self) -> str:
         return self.title or os.path.basename(self.argv[0])
 
+    def command(self) -> once.Command:
+        given = environment(self.folder) | self.variables
+        return once.Command(self.name, self.argv, given, self.log, self.folder, self.once, self.timeout_seconds)
+
 
 def run(workspace: str, script: Script, room_mebibytes: int) -> float:
     """Run a script, or wait for it where it runs already; return the seconds it took.
@@ -59,8 +57,8 @@ def run(workspace: str, script: Script, room_mebibytes: int) -> float:
     os.makedirs(os.path.dirname(script.log), exist_ok=True)
     begun = time.monotonic()
     try:
-        status = _run_once(workspace, script)
-    except _LostError:
+        status = once.run(workspace, script.command())
+    except once.LostError:
         end = processes.tail(script.log, SHOWN_LINES)
         message = f"{script.name} was ended from outside: the node restarted, or somebody killed it; its last lines:"
         raise CIFault(f"{message}\n{end}") from None
@@ -70,7 +68,7 @@ def run(workspace: str, script: Script, room_mebibytes: int) -> float:
     for place in dict.fromkeys((script.folder, workspace)):
         if room_bytes(place) < room_mebibytes << 20:
             raise CIFault(f"{script.name} failed because the node's disk is full ({place})\n{end}")
-    if status == TIMED_OUT:
+    if status == once.TIMED_OUT:
         raise ScriptError(f"{script.name} timed out after {script.timeout_seconds:.0f} s; its last lines:\n{end}")
     reason = _of_ansible(script.log) or next(
         (line.strip() for line in reversed(end.splitlines()) if ERROR_LINE.search(line)), ""
@@ -93,63 +91,6 @@ def _of_ansible(log: str) -> str:
     if said.endswith("=>"):
         said += next((f" {line.strip()}" for line in lines[last + 1 :] if line.strip().startswith("msg:")), "")
     return f"{task + ': ' if task else ''}{said}"[:REASON_CHARACTERS]
-
-
-class _LostError(Exception):
-    """The script is gone and has left no exit status."""
-
-
-def _run_once(workspace: str, script: Script) -> int:
-    path = os.path.join(workspace, "once", hashlib.sha256(script.once.encode()).hexdigest()[:16])
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    argv = ["/bin/sh", "-c", REMEMBER, path + ".status", *script.argv]
-    try:
-        with open(path, "x", encoding="ascii") as stream:
-            stream.write(str(time.time()))
-    except FileExistsError:
-        return _wait(path, script)
-    given = environment(script.folder) | script.variables
-    process = processes.start(workspace, script.name, argv, given, script.log, script.folder)
-    with open(path + ".pid", "w", encoding="ascii") as stream:
-        stream.write(str(process.pid))
-    try:
-        return process.wait(script.timeout_seconds)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        return TIMED_OUT
-
-
-def _wait(path: str, script: Script) -> int:
-    """Wait for the script that an earlier connection has started; that one's module may still be there, or not."""
-    with open(path, encoding="ascii") as stream:
-        deadline = float(stream.read()) + script.timeout_seconds
-    while True:
-        lives = _lives(path + ".pid", script.name)
-        # in this order: what ends between the two has left its status
-        try:
-            with open(path + ".status", encoding="ascii") as stream:
-                return int(stream.read())
-        except FileNotFoundError:
-            pass
-        if time.time() > deadline:
-            if lives:
-                os.killpg(lives, signal.SIGKILL)
-            return TIMED_OUT
-        if not lives:
-            raise _LostError
-        time.sleep(1)
-
-
-def _lives(path: str, name: str) -> int:
-    """Return the id of the session that runs the script, 0 where it does not."""
-    try:
-        with open(path, encoding="ascii") as stream:
-            pid = int(stream.read())
-        with open(f"/proc/{pid}/cmdline", "rb") as stream:
-            return pid if name.encode() in stream.read() else 0
-    except (OSError, ValueError):
-        return 0
 
 
 def environment(devstack: str) -> dict[str, str]:

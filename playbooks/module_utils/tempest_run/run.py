@@ -10,7 +10,7 @@ import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-from ansible.module_utils.cloud import processes
+from ansible.module_utils.cloud import once, processes
 from ansible.module_utils.tempest_run import stestr
 from ansible.module_utils.tempest_run.selection import Selection, common_package, select
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SHOWN_FAILURES = 20
 SHOWN_STALE = 50
 UNENDED = "tempest did not come to its end"
+LOST = "tempest was ended from outside: the node restarted, or somebody killed it"
 
 
 class TestsFailed(RuntimeError):
@@ -33,16 +34,21 @@ class TempestError(RuntimeError):
 class TempestRun:
     """Tempest in the folder `tempest` of a workspace; what it publishes lies in `results` there."""
 
-    def __init__(self, workspace: str, reader: str) -> None:
-        """Take a workspace with a deployment.json, and the text of the program that reads a result stream."""
+    def __init__(self, workspace: str, reader: str, task: str) -> None:
+        """Take a workspace with a deployment.json, the text of the program that reads a result stream, and the task.
+
+        For one `task` tempest runs once, however often that is begun.
+        """
         with open(os.path.join(workspace, "deployment.json"), encoding="utf-8") as stream:
             handed = json.load(stream)
         self.workspace, self.folder = workspace, os.path.join(workspace, "tempest")
         self.results = os.path.join(workspace, "results")
         self.programs, self.configuration = handed["programs"], handed["tempest_conf"]
         self.known_tests = handed.get("tests")
-        self._reader = reader
+        self._reader, self._task = reader, task
         self._stale: list[str] = []
+        if not once.has_begun(workspace, task):
+            shutil.rmtree(self.folder, ignore_errors=True)  # of an attempt that nobody has cleaned up after
         os.makedirs(os.path.join(self.folder, "etc"), exist_ok=True)
         os.makedirs(self.results, exist_ok=True)
         self.tell(UNENDED)
@@ -71,12 +77,16 @@ class TempestRun:
         console = os.path.join(self.results, "tempest-console.txt")
         argv = [os.path.join(self.programs, "tempest"), "run", "--concurrency", str(concurrency)]
         argv += ["--load-list", os.path.join(self.results, "tests-run.txt")]
-        with open(console, "ab") as output:
-            status = subprocess.call(
-                argv, cwd=self.folder, env=variables, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-            )
+        lost = ""
+        try:
+            command = once.Command("tempest", argv, variables, console, self.folder, self._task)
+            status = once.run(self.workspace, command)
+        except once.LostError:
+            status, lost = -1, LOST
         summary = self._summary(variables)
         summary["console"] = processes.tail(console, 40).splitlines()
+        if lost:
+            raise TempestError(lost)
         _judge(tests, summary, status, processes.tail(console, 15))
         return summary
 

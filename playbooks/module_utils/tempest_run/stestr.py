@@ -22,5 +22,7 @@ def configure(folder: str, programs: str, package: str = "") -> None:
     start = os.path.join(top, *package.split("."))
     if not package.startswith("tempest.") or not os.path.isdir(start):
         start = os.path.join(installed, "test_discover")
-    with open(os.path.join(folder, ".stestr.conf"), "w", encoding="utf-8") as stream:
+    path = os.path.join(folder, ".stestr.conf")
+    with open(path + ".new", "w", encoding="utf-8") as stream:
         stream.write(CONFIGURATION.format(top=top, start=start))
+    os.replace(path + ".new", path)  # tempest may run already

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from ci.ansible.console import ConsoleLog
+from ci.ansible.discretion import Discretion
 from ci.ansible.progress import Progress, Step
 from ci.ansible.task_events import TaskEvents
 from ci.model.build import Phase
@@ -16,7 +17,7 @@ STEPS = (Step(Phase.PRE_RUN, "same.yaml"), Step(Phase.RUN, "same.yaml"))
 @pytest.fixture
 def progress(tmp_path):
     with ConsoleLog(tmp_path) as console:
-        yield Progress(STEPS, console, TaskEvents(io.StringIO()))
+        yield Progress(STEPS, console, TaskEvents(io.StringIO()), Discretion({}))
 
 
 def send(progress, kind, **fields):

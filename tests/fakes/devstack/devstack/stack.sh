@@ -9,6 +9,7 @@ source "$TOP_DIR/functions"
 trap 'echo "[ERROR] stack.sh:$LINENO exit_trap: cleaning up child processes"' ERR
 
 record stack.sh
+echo $$ >"$STAND_IN/stack.pid"
 [[ -r $TOP_DIR/local.conf ]] || die "$LINENO" "there is no local.conf"
 check_local_conf "$TOP_DIR/local.conf"
 extract_localrc_section "$TOP_DIR/local.conf" "$TOP_DIR/.localrc.auto"

@@ -1,0 +1,1 @@
+../../playbooks/module_utils/archive/scrub.py
