@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ci.errors import Finding
 from ci.skip_lists.against_tests import AgainstTests
+from ci.skip_lists.few_of_each import FewOfEach
 from ci.skip_lists.head import expiry
 from ci.skip_lists.model import SkipList
 from ci.skip_lists.names import some
@@ -65,10 +66,10 @@ class ListCheck:
         if is_include and is_text and not skip_list.expressions:
             message = "an include list without an ID selects every test"
             checked.errors.append(Finding(path, 1, 1, message, "name some tests", "empty-include-list"))
-        checked.warnings.extend(self._expired(skip_list))
+        checked.warnings.extend(FewOfEach(self._expired(skip_list)).told())
         if self._tests is not None:
             checked.errors.extend(self._tests.errors(skip_list))
-            checked.warnings.extend(self._tests.warnings(skip_list))
+            checked.warnings.extend(FewOfEach(self._tests.warnings(skip_list)).told())
         return checked
 
     def counts(

@@ -27,6 +27,8 @@ _BUG_NUMBER = re.compile(r"\b(?:bug|lp)\s*[:/#]*\s*(\d{5,})\b", re.IGNORECASE)
 _DASHES = dict.fromkeys(chain(range(0x2010, 0x2016), (0x2212,)), "-")
 _INVISIBLE = dict.fromkeys((0xAD, 0xFEFF, *range(0x200B, 0x2010), *range(0x2060, 0x2065)))
 _DOTS_OF_A_FULL_NAME = 2
+# What is longer is no sentence of a person's, and these expressions go over it again and again.
+_LONGEST_SEARCHED = 2000
 
 
 def read_name_list(path: str, content: bytes) -> ForeignList:
@@ -46,6 +48,7 @@ def read_name_list(path: str, content: bytes) -> ForeignList:
 
 def bug_in(text: str) -> str:
     """Return the one bug that a text speaks of, as it stands there; "" when there is none, or more than one."""
+    text = text[:_LONGEST_SEARCHED]
     found = set(_TRACKER_URL.findall(text)) or set(_BUG_NUMBER.findall(text))
     return found.pop() if len(found) == 1 else ""
 

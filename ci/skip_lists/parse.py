@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ci.errors import Finding
 from ci.skip_lists.entry_line import Reading, is_commented_out, read_entry
+from ci.skip_lists.few_of_each import FewOfEach
 from ci.skip_lists.head import KEYS, misspelt_key, read_key, value_problem
 from ci.skip_lists.model import Block, Entry, Line, SkipList
 from ci.skip_lists.text import BYTE_ORDER_MARK, TextLine, encoding_problem, split_lines, strange_character
@@ -23,7 +24,8 @@ class _Parser:
     def __init__(self, path: str) -> None:
         self._path = path
         self._errors: list[Finding] = []
-        self._warnings: list[Finding] = []
+        self._warnings = FewOfEach()
+        self._unknown_keys = 0
         self._blocks: list[Block] = []
         self._lines: list[Line] = []
         self._block = _OpenBlock()
@@ -32,8 +34,9 @@ class _Parser:
 
     def parse(self, lines: list[TextLine]) -> SkipList:
         for number, line in enumerate(lines, 1):
-            if len(self._errors) >= MAX_ERRORS:
-                self._error(number, 1, "too-many-errors", f"the rest is not read after {MAX_ERRORS} errors", "")
+            if len(self._errors) >= MAX_ERRORS or self._unknown_keys >= MAX_ERRORS:
+                what = "errors" if len(self._errors) >= MAX_ERRORS else "unknown keys"
+                self._error(number, 1, "too-many-errors", f"the rest is not read after {MAX_ERRORS} {what}", "")
                 self._lines.extend(Line(rest.content) for rest in lines[number - 1 :])
                 break
             self._lines.append(Line(line.content, self._read(number, line.text)))
@@ -43,7 +46,7 @@ class _Parser:
             self._path,
             tuple(self._blocks),
             tuple(sorted(self._errors)),
-            tuple(sorted(self._warnings)),
+            tuple(sorted(self._warnings.told())),
             tuple(self._lines),
             self._expressions,
         )
@@ -100,6 +103,7 @@ class _Parser:
             block.head.setdefault(key, value)
             block.places.setdefault(key, place)
         elif like := misspelt_key(text):
+            self._unknown_keys += 1
             self._block.unknown.append((number, indent + text.index(like[0]) + 1, *like))
 
     def _entry(self, number: int, text: str, *, is_strange: bool) -> Entry | None:
@@ -157,7 +161,7 @@ class _Parser:
         self._errors.append(Finding(self._path, line, column, message, hint, code))
 
     def _warn(self, line: int, column: int, code: str, message: str, hint: str) -> None:
-        self._warnings.append(Finding(self._path, line, column, message, hint, code))
+        self._warnings.add(Finding(self._path, line, column, message, hint, code))
 
 
 class _OpenBlock:

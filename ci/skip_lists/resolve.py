@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ci.model.regex import Regex, regex_problem
+from ci.skip_lists.alarm import Alarm, TooSlowError
 from ci.skip_lists.names import some, without_tags
 from ci.skip_lists.nearest import NearestTests
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from ci.skip_lists.known_tests import KnownTests
 
 _PERHAPS = "was it removed, or is a plugin missing?"
+# For the expressions of a whole list; one that asks for more than a blink was made up to hurt, or by mistake.
+SEARCH_SECONDS = 2.0
+LIST_SEARCH_SECONDS = 20.0
 
 
 class NotFoundError(Exception):
@@ -44,7 +48,8 @@ class Resolver:
         self._tests = tests
         self._names = frozenset(tests.names)
         self._nearest = NearestTests(tests)
-        self._matching: dict[str, tuple[str, ...]] = {}
+        self._matching: dict[str, tuple[str, ...] | None] = {}
+        self._alarm = Alarm(SEARCH_SECONDS, LIST_SEARCH_SECONDS)
 
     def find(self, wanted: Wanted) -> Found:
         """Return all tests that carry the IDs of what is wanted; raises `NotFoundError` where there is nothing."""
@@ -69,14 +74,12 @@ class Resolver:
         return found
 
     def _by_expression(self, text: str) -> Found:
-        try:
-            expression = re.compile(text)
-        except (re.error, OverflowError, RecursionError) as error:
-            raise NotFoundError(f"not a regular expression: {error}", "correct it", "bad-expression") from None
         if text not in self._matching:
-            # RE2 takes linear time also for what is made up to hurt; it cannot look around.
-            self._matching[text] = self._tests.matching(expression if regex_problem(text) else Regex(text))
+            self._matching[text] = self._search(text)
         names = self._matching[text]
+        if names is None:
+            hint = "write the names of the tests in its place, or an expression without (?...) and \\1"
+            raise NotFoundError("takes too long to search for", hint, "slow-expression", "too slow")
         if not names:
             hint = self._nearest.hint((text.strip("^$"),), _PERHAPS)
             raise NotFoundError("matches no test", hint, "matches-nothing", "no such test")
@@ -84,6 +87,18 @@ class Resolver:
         if len(names) > 1:
             found.notes.insert(0, (f"matches {len(names)} tests", some(names), "matches-several"))
         return found
+
+    def _search(self, text: str) -> tuple[str, ...] | None:
+        """Return the tests that an expression finds, None where that takes too long."""
+        try:
+            with self._alarm:
+                expression = re.compile(text)
+                # RE2 takes linear time also for what is made up to hurt; it cannot look around.
+                return self._tests.matching(expression if regex_problem(text) else Regex(text))
+        except TooSlowError:
+            return None
+        except (re.error, OverflowError, RecursionError) as error:
+            raise NotFoundError(f"not a regular expression: {error}", "correct it", "bad-expression") from None
 
     def _with_ids(self, names: Sequence[str]) -> Found:
         identities = dict.fromkeys(identity for name in names for identity in self._tests.ids_of(name))

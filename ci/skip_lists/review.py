@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ci.errors import CIError, Finding
 from ci.skip_lists.check import CheckedList, ListCheck, across_lists
+from ci.skip_lists.few_of_each import FewOfEach
 from ci.skip_lists.files import read_list, replace_list
 from ci.skip_lists.fix import fix
 from ci.skip_lists.known_tests import KnownTests
@@ -54,8 +56,11 @@ class Review:
     def run(self, files: Sequence[ListFile]) -> list[Reviewed]:
         """Check, and if so wished repair, each list and what they are together."""
         reviewed = [self._one(file) for file in files]
+        across: defaultdict[str, FewOfEach] = defaultdict(FewOfEach)
         for warning in across_lists(self.by_site_name, self.site.compositions):
-            next(one.checked for one in reviewed if one.checked.path == warning.path).warnings.append(warning)
+            across[warning.path].add(warning)
+        for path, warnings in across.items():
+            next(one.checked for one in reviewed if one.checked.path == path).warnings.extend(warnings.told())
         return reviewed
 
     def _one(self, file: ListFile) -> Reviewed:

@@ -36,8 +36,12 @@ class Service:
 
     def command(self, *arguments: str) -> list[str]:
         """Return the argv of a powervm-ci command for this site."""
-        options = ["--site", str(self.site), "--state-dir", str(self.state)]
-        return [sys.executable, "-m", self._module, *options, *arguments]
+        return [sys.executable, "-m", self._module, *self.options, *arguments]
+
+    @property
+    def options(self) -> list[str]:
+        """The options that lead any command to this site and its state."""
+        return ["--site", str(self.site), "--state-dir", str(self.state)]
 
     def call(self, *arguments: str) -> str:
         """Run a command of powervm-ci to its end and return what it printed; raises ServiceError when it fails."""

@@ -41,3 +41,5 @@ def test_a_planted_error_is_found(real_gerrit, plant, only, kills, word):
         running.plant = plant
         outcome = crash.kills(running, SEED, kills, say, only=only, record_seconds=6, settle_seconds=8)
     assert any(word in problem for problem in outcome.problems), outcome.problems
+    # What is found is the error that was planted, and not a service that does nothing at all.
+    assert not [action for action in outcome.figures["complaints"] if action.endswith(".bug")]

@@ -1,6 +1,5 @@
 """A block of a skip list goes with the change that it waited for: by a change on the site's own Gerrit, once."""
 
-import json
 import os
 import signal
 import subprocess
@@ -17,7 +16,7 @@ from lab.site import CI_USER
 from lab.sshd_node import free_port
 from lab.trivial_site import write_trivial_site
 
-from tests.acceptance.conftest import Stage, until
+from tests.acceptance.conftest import Stage, ask, until
 
 pytestmark = pytest.mark.gerrit
 
@@ -74,10 +73,10 @@ class Town(Stage):
         return until(f"removal {count}: {self.attention()}", lambda: len(r := self.removals()) >= count and r[-1])
 
     def attention(self):
-        return json.loads(self.service.call("status", "--json"))["attention"]
+        return ask(self.service, "status")["attention"]
 
     def warnings(self):
-        told = json.loads(self.service.call("check", "--json"))
+        told = ask(self.service, "check")
         return [one["message"] for one in told["warnings"] if one["path"] == LIST]
 
     def diff(self, change):

@@ -10,7 +10,7 @@ from lab.service import Service
 from lab.sshd_node import SshdNode, free_port
 from lab.trivial_site import write_trivial_site
 
-from tests.acceptance.conftest import CI_USER, Stage, until
+from tests.acceptance.conftest import CI_USER, Stage, ask, until
 
 pytestmark = pytest.mark.gerrit
 
@@ -61,7 +61,7 @@ def stage(real_gerrit, bad, tmp_path_factory):
 
 
 def machines(stage):
-    return {one["machine"]: one for one in json.loads(stage.service.call("nodes", "--json"))}
+    return {one["machine"]: one for one in ask(stage.service, "nodes")}
 
 
 def end_pauses(stage):

@@ -1,7 +1,6 @@
 """A pipeline with a timer: a job really runs on the tip of a branch, without a change, and nobody is told."""
 
 import io
-import json
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from lab.service import Service
 from lab.sshd_node import SshdNode, free_port
 from lab.trivial_site import write_trivial_site
 
-from tests.acceptance.conftest import CI_USER, Stage, until
+from tests.acceptance.conftest import CI_USER, Stage, ask, until
 
 pytestmark = pytest.mark.gerrit
 
@@ -106,7 +105,7 @@ def stage(real_gerrit, tmp_path_factory):
 
 
 def nightly(stage):
-    return json.loads(stage.service.call("builds", "--json", "--job", "nightly"))
+    return ask(stage.service, "builds", "--job", "nightly")
 
 
 def ended(stage, count):
@@ -150,7 +149,7 @@ def test_what_the_runs_show_comes_back_as_candidates(stage):
     runs = len(ended(stage, 3))
 
     def found():
-        (one,) = json.loads(stage.service.call("skip-list", "candidates", "--json"))["jobs"]
+        (one,) = ask(stage.service, "skip-list", "candidates")["jobs"]
         return one if one["would_pass"] and one["would_pass"][0]["passed"] >= runs else None
 
     one = until("the results are taken in", found)

@@ -1,6 +1,5 @@
 """Two Gerrits with the same change numbers: each gets its own votes, and neither suffers when the other is away."""
 
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from lab.site import CI_NAME, CI_USER
 from lab.sshd_node import free_port
 from lab.trivial_site import write_trivial_site
 
-from tests.acceptance.conftest import PROJECT, Stage
+from tests.acceptance.conftest import PROJECT, Stage, ask
 
 pytestmark = pytest.mark.gerrit
 
@@ -49,8 +48,7 @@ class Side(Stage):
     connection: str
 
     def builds(self, number):
-        name = ["--connection", self.connection]
-        return json.loads(self.service.call("builds", "--json", "--change", str(number), *name))
+        return ask(self.service, "builds", "--change", str(number), "--connection", self.connection)
 
     def address(self, number):
         return f"{self.gerrit.url.rstrip('/')}/c/{PROJECT}/+/{number}"

@@ -209,13 +209,8 @@ def test_many_reverts_of_everything_before_them_do_not_take_for_ever(history):
 
 @pytest.mark.parametrize(("reverts", "is_there"), [(600, True), (601, False)])
 def test_hundreds_of_reverts_of_reverts(history, reverts, is_there):
-    named = brought = history.commit("Add it", Change_Id=CHANGE)
-    tree = history.git("rev-parse", "HEAD^{tree}")
-    for _ in range(reverts):
-        named = history.git(
-            "commit-tree", tree, "-p", named, "-F", "-", text=f"Revert\n\nThis reverts commit {named}.\n"
-        )
-    history.git("update-ref", "HEAD", named)
+    brought = history.commit("Add it", Change_Id=CHANGE)
+    history.chain_of_reverts(brought, reverts)
     assert history.contained() == ({CHANGE: brought} if is_there else {})
 
 

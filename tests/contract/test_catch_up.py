@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
 from ci.gerrit import catch_up
-from ci.model.event import EventSource
+from ci.model.event import Event, EventSource, Lost
 from ci.model.vote import Review
 from ci.store.store import SqliteStore
 from tests.contract.gerrit_sides import PROJECT, FakeSide, Listening, RealSide
@@ -232,10 +233,21 @@ def do_everything(side, gerrit):
     return number, other, last
 
 
-@pytest.mark.parametrize("order", ["stream first", "query first"])
-@pytest.mark.parametrize("web", [True, False])
-def test_what_the_stream_has_told_is_not_told_again(side, store, order, web):
-    gerrit = side.adapter() if web else side.adapter(baseurl="")
+@dataclass(frozen=True)
+class Told:
+    """What stream and query tell of the same actions; `web` says whether the query also asked Gerrit's web side."""
+
+    web: bool
+    number: int
+    streamed: list[Event]
+    queried: list[Event]
+    lost: list[Lost]
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["with web", "without web"])
+def both(side, request):
+    """Every action, told by stream and query: that takes seconds, and both orders of hearing of it may share it."""
+    gerrit = side.adapter() if request.param else side.adapter(baseurl="")
     since = now()
     with Listening(side.adapter()) as stream:
         number, other, last = do_everything(side, gerrit)
@@ -244,31 +256,36 @@ def test_what_the_stream_has_told_is_not_told_again(side, store, order, web):
         streamed = [event for event in stream.events if event.change and event.change.number in about]
     missed = gerrit.missed(since, PROJECTS)
     queried = [event for event in missed.events if event.change.number in about]
+    lost = [one for one in missed.lost if one.event.change.number in about]
     gerrit.close()
-    first, second = (streamed, queried) if order == "stream first" else (queried, streamed)
+    return Told(request.param, number, streamed, queried, lost)
+
+
+@pytest.mark.parametrize("order", ["stream first", "query first"])
+def test_what_the_stream_has_told_is_not_told_again(both, store, order):
+    first, second = (both.streamed, both.queried) if order == "stream first" else (both.queried, both.streamed)
 
     known = len({event.natural_key for event in first})  # the same words twice in a second are one
     assert store.events.add(first, 1.0) == known
     if order == "stream first":
         store.events.add(second, 2.0)
-        lost = [one for one in missed.lost if one.event.change.number in about]
-        assert [one.reason for one in lost if store.events.add_lost(one, 3.0)] == []
+        assert [one.reason for one in both.lost if store.events.add_lost(one, 3.0)] == []
         assert new_since(store, known) == []
     else:
         store.events.add(second, 2.0)
-        untold = {lost.event.natural_key for lost in missed.lost}
+        untold = {lost.event.natural_key for lost in both.lost}
         left = [event for event in new_since(store, known) if event.natural_key not in untold]
         # What a query cannot know: patch sets that were superseded, and texts that it cannot tell apart.
-        assert [event for event in left if event.type_name != "comment-added" or web] == []
+        assert [event for event in left if event.type_name != "comment-added" or both.web] == []
     # And the other way round: of what the stream has told, a query leaves nothing out but what it says is lost.
-    if web:
-        superseded = {(number, 1), (number, 2)}
+    if both.web:
+        superseded = {(both.number, 1), (both.number, 2)}
         kinds = sorted(
             (e.type_name, e.change.number, e.change.patchset, e.comment)
-            for e in streamed
+            for e in both.streamed
             if e.type_name != "patchset-created" or (e.change.number, e.change.patchset) not in superseded
         )
-        assert len(queried) == len(kinds)
+        assert len(both.queried) == len(kinds)
 
 
 def new_since(store, count):

@@ -6,6 +6,7 @@ import io
 import json
 import stat
 import sys
+from uuid import UUID
 
 import pytest
 
@@ -74,6 +75,16 @@ def test_what_a_job_leaves_out(site, capsys):
         "base: 1 of 4 tests run, 3 are left out (skip_lists/a.txt, skip_lists/b.txt)",
         "OK: 2 lists, 2 entries, 1 warning",
     ]
+
+
+def test_two_lists_of_a_job_that_are_the_same_are_told_in_few_lines(site, capsys):
+    site.add("jobs/zuul.d/jobs.yaml", JOB)
+    for name in ("a", "b"):
+        site.write(f"skip_lists/{name}.txt", "# reason: r\n" + "".join(f"{UUID(int=n)}  # a.b.c\n" for n in range(80)))
+    assert check(site) == 0
+    lines = told(capsys)
+    assert [line.partition(":")[0] for line in lines] == ["warning"] * 50 + ["OK"]
+    assert "; and 30 more like this one" in lines[49]
 
 
 def test_json(site, capsys):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from collections import Counter
 from datetime import date
 
 import pytest
@@ -138,3 +140,14 @@ def test_tests_without_an_id_are_one_warning():
     assert [warning.code for warning in warnings] == ["tests-without-id", "failed-imports"]
     assert "100 of 100 tests have no ID" in str(warnings[0])
     assert "p.broken" in str(warnings[1])
+
+
+def test_what_is_wrong_everywhere_is_told_of_some_and_counted():
+    listing = "".join(f"p.m.T.test_{n}[id-{uuid.UUID(int=n)}]\n" for n in range(60))
+    text = "".join(f"# reason: r\n# expires: 2026-01-01\n{uuid.UUID(int=n)}  # p.m.T.old_{n}\n" for n in range(60))
+    warnings = check(text, listing).warnings
+    assert Counter(warning.code for warning in warnings) == {"expired": 50, "renamed": 50}
+    assert [warning.code for warning in warnings if "; and 10 more like this" in warning.message] == [
+        "expired",
+        "renamed",
+    ]

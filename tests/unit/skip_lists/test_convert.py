@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import codecs
 import re
+import signal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ci.skip_lists import resolve
 from ci.skip_lists.convert import TODO, convert
 from ci.skip_lists.known_tests import read_listing
 from ci.skip_lists.name_list import read_name_list
@@ -53,6 +55,7 @@ def told(findings):
         ("^a.b.C", [X_LINE, Y_LINE, LONG_LINE]),
         (r"test_y\[", [Y_LINE]),
         (r"\bsmoke\b.*\]", [X_LINE]),
+        (r"C\.(?!test_y)", [X_LINE]),
         ("E.test_shared", [SHARED_LINE]),
         (X, [X_LINE]),
         (X.upper(), [X_LINE]),
@@ -94,6 +97,33 @@ def test_what_cannot_be_converted_is_told_with_its_place_and_kept(line, message,
     found = converted(f"# why\n{line}\n{X}\n")
     assert told(found.lost) == [message]
     assert found.text == f"# reason: why\n# {remark}\n{X_LINE}\n"
+
+
+HURTS = r"^(?=(a|a\.|\w|\.)+$)-"
+
+
+def test_an_expression_that_would_search_for_ever_is_told_and_kept(monkeypatch):
+    monkeypatch.setattr(resolve, "SEARCH_SECONDS", 0.05)
+    tests = read_listing(f"{'a.' * 40}B.test_x[id-{X}]\n{LISTING}")
+    found = converted(f"# why\n{HURTS}\n{HURTS}\n{Y}\n", tests)
+    assert told(found.lost) == ["2:1: takes too long to search for", "3:1: takes too long to search for"]
+    remark = f"# not converted (too slow): {HURTS}\n"
+    assert found.text == f"# reason: why\n{remark}{remark}{Y_LINE}\n"
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL
+
+
+def test_all_slow_expressions_of_a_list_share_their_time(monkeypatch):
+    monkeypatch.setattr(resolve, "SEARCH_SECONDS", 0.05)
+    monkeypatch.setattr(resolve, "LIST_SEARCH_SECONDS", 0.12)
+    tests = read_listing(f"{'a.' * 40}B.test_x[id-{X}]\n{LISTING}")
+    slow = "".join(f"{HURTS}{number}\n" for number in range(1000))
+    assert len(converted(f"# why\n{slow}", tests).lost) == 1000
+
+
+@pytest.mark.parametrize("comment", ["http://" * 200_000, "bug" + " " * 400_000, "bug:" * 200_000])
+def test_a_comment_without_end_is_read_in_no_time(comment):
+    assert converted(f"# why {comment}\n{X}\n").entries == 1
 
 
 def test_a_block_of_which_nothing_is_left_is_a_comment():

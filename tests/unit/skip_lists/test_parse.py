@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 
 import pytest
 
+from ci.skip_lists import head, parse
 from ci.skip_lists.parse import parse_skip_list
 
 ID = "d3114f03-1a2b-4c3d-8e4f-5a6b7c8d9e0f"
@@ -319,6 +321,24 @@ def test_a_long_hostile_line_takes_linear_time(line):
 def test_a_file_of_nothing_but_errors_ends():
     found = parsed("x\n" * 100_000)
     assert told(found.findings)[-1] == "20001:1 too-many-errors"
+
+
+def test_a_kind_of_warning_that_is_everywhere_is_counted_and_hides_no_other():
+    text = "# reason: r\n" + "".join(f"{uuid.UUID(int=n)} # a.b.test\n" for n in range(100)) + "\n# reason: none\n\n"
+    warnings = parsed(text).warnings
+    assert [warning.code for warning in warnings] == ["spacing"] * 50 + ["empty-block"]
+    assert [warning.line for warning in warnings[:50]] == list(range(2, 52))
+    assert [warning.message.partition("; and ")[2] for warning in warnings[48:50]] == ["", "50 more like this one"]
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_file_of_nothing_but_misspelt_heads_ends(monkeypatch, end):
+    monkeypatch.setattr(parse, "MAX_ERRORS", 200)
+    head._near.cache_clear()
+    found = parsed("".join(f"# ab{number:x}: x\n{end}" for number in range(1000)))
+    assert told(found.findings) == [f"{400 if end else 201}:1 too-many-errors"]
+    assert "after 200 unknown keys" in str(found.findings[0])
+    assert head._near.cache_info().misses == 200
 
 
 @pytest.mark.parametrize("path", SKIP_LISTS, ids=lambda path: path.name)
