@@ -31,9 +31,10 @@ install_debian_packages() {
     as_root chmod +x /usr/sbin/policy-rc.d
     made_policy=1
   fi
-  local status=0
-  { as_root apt-get -qq update && as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "${missing[@]}"; } >/tmp/powervm-ci-apt.$$.log 2>&1 || status=$?
+  local status=0 log
+  log=$(mktemp)
+  { as_root apt-get -qq update && as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "${missing[@]}"; } >"$log" 2>&1 || status=$?
   if [ "$made_policy" ]; then as_root rm -f /usr/sbin/policy-rc.d; fi
-  if [ "$status" != 0 ]; then tail -n 5 /tmp/powervm-ci-apt.$$.log >&2; rm -f /tmp/powervm-ci-apt.$$.log; die "apt-get could not install: ${missing[*]}"; fi
-  rm -f /tmp/powervm-ci-apt.$$.log
+  if [ "$status" != 0 ]; then tail -n 5 "$log" >&2; rm -f "$log"; die "apt-get could not install: ${missing[*]}"; fi
+  rm -f "$log"
 }

@@ -79,7 +79,7 @@ class GerritSettings:
 class Settings:
     """The section `[powervm-ci]`, and the connections; relative paths are meant from the folder of the file."""
 
-    name: str = setting("name of this CI in comments", default="PowerVM CI")
+    name: str = setting("name of this CI in comments", default="Third-Party CI")
     ci_page_url: str | None = setting("page about this CI; every comment links it", default=None)
     root_url: str | None = setting("public address of the web pages, for links (default: listen address)", default=None)
     listen_address: str = setting("address that the web pages listen on", default="127.0.0.1")

@@ -30,7 +30,7 @@ GC_TIMEOUT_SECONDS = 900.0
 MANY_PACKS = 20
 MANY_LOOSE_OBJECTS = 2000
 STALE_SECONDS = 24 * 3600.0
-# A pack of this size is left as it is: nova's whole history would cost minutes and a gigabyte of memory. What nothing
+# A pack of this size is left as it is: a long history would cost minutes and a gigabyte of memory. What nothing
 # holds goes into a pack of its own: older gits leave it loose for two weeks, and there would be no end of packing.
 GC_OPTIONS = (
     "-c", "gc.bigPackThreshold=100m", "-c", "pack.threads=1", "-c", "pack.windowMemory=100m",

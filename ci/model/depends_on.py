@@ -128,7 +128,7 @@ def in_order(root: Change, changes: Mapping[Key, Change], needs: Mapping[Key, Se
 
 
 def told(changes: Iterable[Change]) -> str:
-    """Return changes as people write them: `4711,2 of openstack/nova, 12,1 of x/y`."""
+    """Return changes as people write them: `4711,2 of x/y, 12,1 of x/z`."""
     return ", ".join(f"{change.name} of {change.project}" for change in changes)
 
 

@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.devstack import verdict
 from ansible.module_utils.devstack.cloud import Cloud, CloudError, write_tempest_conf
 
 DOCUMENTATION = """
@@ -47,7 +48,9 @@ def resources(given: dict[str, Any]) -> tuple[list[str], dict[str, dict[str, str
     if given["primer"]:
         wanted = given["primer_network"]
         if wanted and wanted not in networks:
-            raise CloudError(f"the first server is to be on the network {wanted}, which is none of `cloud_networks`")
+            raise verdict.CIFault(
+                f"the first server is to be on the network {wanted}, which is none of `cloud_networks`"
+            )
         first = flavors[0] if flavors else ""
         cloud.primer(given["primer"], image, first, networks.get(wanted, ""), given["primer_timeout_seconds"])
     return cloud.made, {"compute": compute}
@@ -86,6 +89,9 @@ def main() -> None:
     try:
         made, options = resources(given)
         hand_over(given, options)
+    except verdict.CIFault as error:
+        verdict.tell(given["workspace"], str(error))
+        module.fail_json(msg=f"The CI, and not the patch: {error}")
     except (CloudError, OSError) as error:
         module.fail_json(msg=f"The cloud is not ready for tempest: {error}")
     module.exit_json(changed=bool(made), made=made)

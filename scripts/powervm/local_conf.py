@@ -111,6 +111,8 @@ def render(
     site: Path, wanted: Sequence[tuple[str, dict[str, Any]]], lpar_id: str, role: str = "local_conf"
 ) -> list[str]:
     """Return a text for each branch and the variables of a job there, made by the site's role in one go."""
+    if not wanted:
+        return []
     with tempfile.TemporaryDirectory(prefix="local-conf-") as name:
         folder = Path(name)
         hosts = {

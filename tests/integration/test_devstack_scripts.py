@@ -296,7 +296,7 @@ def test_a_driver_without_network_gets_a_server_without_one(stack):
 @pytest.mark.parametrize(
     ("behaviour", "says"),
     [
-        ("image queued", "no active image (there are: none)"),
+        ("image queued", "no active image"),
         ("fail flavor create", "openstack flavor create --ram: HttpException: 500"),
         ("fail network create", "openstack network create --share: HttpException: 500"),
         ("server ERROR", "the first server, tempest-primer, is ERROR: no room on the pool"),
@@ -310,8 +310,15 @@ def test_what_the_cloud_does_not_do_is_said(stack, behaviour, says):
 
 
 def test_an_lpar_id_that_leads_to_no_vlan(stack):
-    with pytest.raises(module("devstack.cloud").CloudError, match="network public: VLAN 4095 is none"):
+    with pytest.raises(module("devstack.verdict").CIFault, match="network public: VLAN 4095 is none"):
         stack.cloud().network("public", "default", 4095, "192.168.1.0/24")
+
+
+def test_the_image_is_the_one_that_the_site_names(stack):
+    assert stack.cloud().image("powervm") == "image-1"
+    with pytest.raises(module("devstack.verdict").CIFault) as found:
+        stack.cloud().image("powerwm")
+    assert str(found.value) == "`cloud_image`: no active image powerwm (there are: powervm)"
 
 
 def test_devstacks_tempest_conf_is_kept_but_for_what_the_site_sets(stack, tmp_path):

@@ -234,7 +234,7 @@ def test_other_settings_are_told_to_need_a_restart(world):
     tip = world.merge({"zuul.conf": FILES["zuul.conf"] + "name=Another CI\n"})
     world.look()
     assert world.state.restart.startswith(f"zuul.conf is another one since {tip[:10]}")
-    assert world.in_force.site.settings.name == "PowerVM CI"
+    assert world.in_force.site.settings.name == "Third-Party CI"
     world.merge({"jobs/zuul.d/more.yaml": SECOND_JOB})
     world.look()
     assert world.state.restart

@@ -9,6 +9,7 @@ import subprocess
 from typing import Any
 
 from ansible.module_utils.devstack.script import environment
+from ansible.module_utils.devstack.verdict import CIFault
 
 CALL_SECONDS = 300
 LAST_VLAN = 4094
@@ -55,12 +56,14 @@ class Cloud:
             raise CloudError(f"openstack {said}: answers no JSON") from None
 
     def image(self, wanted: str) -> str:
-        """Return the id of an active image: the one of that name, or the only one."""
+        """Return the id of an active image: the one of that name, or the first; raises CIFault for a name of none."""
         images = [one for one in self.ask("image", "list") if one["Status"] == "active"]
         found = [one for one in images if not wanted or wanted in (one["Name"], one["ID"])]
+        if images and not found:
+            names = ", ".join(sorted(one["Name"] for one in images))
+            raise CIFault(f"`cloud_image`: no active image {wanted} (there are: {names})")
         if not found:
-            names = ", ".join(sorted(one["Name"] for one in images)) or "none"
-            raise CloudError(f"no active image{' ' + wanted if wanted else ''} (there are: {names})")
+            raise CloudError("no active image")
         return str(found[0]["ID"])
 
     def _there(self, kind: str, *options: str) -> dict[str, str]:
@@ -81,7 +84,7 @@ class Cloud:
     def network(self, name: str, physical_network: str, vlan: int, subnet: str) -> str:
         """Return the id of a shared VLAN network of that name with one subnet, made if it is not there."""
         if vlan > LAST_VLAN:
-            raise CloudError(f"network {name}: VLAN {vlan} is none (the LPAR's id is too high for its vlan_offset)")
+            raise CIFault(f"network {name}: VLAN {vlan} is none (the LPAR's id is too high for its vlan_offset)")
         there = self._there("network")
         if name not in there:
             place = ["--provider-network-type", "vlan", "--provider-physical-network", physical_network]
@@ -92,8 +95,8 @@ class Cloud:
             self.ask("subnet", "create", "--network", there[name], "--subnet-range", subnet, f"{name}-subnet")
         return there[name]
 
-    def primer(self, name: str, image: str, flavor: str, network: str, timeout_seconds: float) -> str:
-        """Boot a first server, so that the image's disk is in the pool and stays there; return how that went."""
+    def primer(self, name: str, image: str, flavor: str, network: str, timeout_seconds: float) -> None:
+        """Boot a first server, which keeps the image's disk in the pool; raises CloudError unless it is active."""
         if name not in self._there("server"):
             connected = ["--network", network] if network else ["--nic", "none"]
             words = ["--image", image, "--flavor", flavor, *connected, "--wait", name]
@@ -104,7 +107,6 @@ class Cloud:
             fault = server.get("fault") or {}
             why = fault.get("message", "") if isinstance(fault, dict) else fault
             raise CloudError(f"the first server, {name}, is {server['status']}: {why}"[:400])
-        return str(server["status"])
 
 
 def write_tempest_conf(source: str, target: str, options: dict[str, dict[str, Any]]) -> None:

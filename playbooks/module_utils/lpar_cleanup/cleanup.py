@@ -146,7 +146,7 @@ class _CleanUp:
 
         with ThreadPoolExecutor(self._orders.parallel) as workers:
             outcomes = list(workers.map(once, lpars))
-        return [lpar for lpar, is_well in zip(lpars, outcomes, strict=True) if is_well]
+        return [lpar for lpar, is_well in zip(lpars, outcomes) if is_well]  # noqa: B905 - Python 3.9 has no `strict`
 
     def _attempt(self, what: str, action: Callable[[], None]) -> None:
         try:

@@ -32,7 +32,7 @@ def variables(guests, rest, tmp_path):
         "lpar_cleanup_power_off_seconds": 1,
         "lpar_cleanup_confirm_seconds": 0,
         "lpar_cleanup_services": [],
-        "zuul": {"executor": {"log_root": str(tmp_path)}},
+        "zuul": {"build": "b1", "executor": {"log_root": str(tmp_path)}},
     }
 
 
@@ -184,7 +184,11 @@ def test_a_build_that_times_out_is_cleaned_up_after(guests, variables, tmp_path)
             (lab.site / "playbooks" / name).symlink_to(ROOT / "playbooks" / name)
         run = lab.playbook("run", command("sleep 600"))
         spec = lab.spec(
-            timeout_seconds=2, variables=variables, run=(run,), cleanup_run=("playbooks/lpar_cleanup.yaml",)
+            timeout_seconds=2,
+            variables=variables,
+            run=(run,),
+            cleanup_run=("playbooks/lpar_cleanup.yaml",),
+            zuul={"build": "b1"},
         )
         outcome = lab.run(spec)
     assert outcome.result == Result.TIMED_OUT
