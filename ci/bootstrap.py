@@ -298,7 +298,9 @@ def build_engine(site: Site, folders: Folders) -> Engine:
     )
     disk, threads = room(site, folders), LoopThreads()
     limits = Limits(site.settings.log_days, site.settings.history_days)
-    pages = Sources(store.views, store.buildsets, (nodes,), folders, where, clock, pulse, disk, threads.dead)
+    pages = Sources(
+        store.views, store.buildsets, (nodes,), folders, where, clock, pulse, disk, site.settings.name, threads.dead
+    )
     web = WebServer(create_app(pages), Listen(site.settings.listen_address, site.settings.port))
     parts = Parts(
         store=store,

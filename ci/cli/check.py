@@ -74,6 +74,8 @@ def _tell(findings: list[Finding], warnings: list[Finding], site: Site | None, l
     if findings:
         files = len({finding.path for finding in findings})
         click.echo(f"{plural(len(findings), 'error')} in {plural(files, 'file')}")
+        if site is None:
+            click.echo("What builds on these is checked when they are mended: there may be more.")
     elif site:
         found = ", ".join(plural(count, name.removesuffix("s")) for name, count in _counts(site, lists).items())
         click.echo(f"OK: {found}")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ci.config.freeze import FreezeError
 from ci.config.reading import suggestion
 from ci.errors import UsageError
 from ci.model.change import Change
@@ -37,7 +39,7 @@ def freeze_job(
 ) -> int:
     """Show JOB as it would run for a change: definitions applied, playbooks, variables, nodes.
 
-    Exit status 1 when such a change would not get the job; the reason is said.
+    Exit status 1 when such a change would not get the job: the reason is said, and the job shown as it would be.
     """
     layout = invocation.load_site().layout
     pipeline = _pipeline(layout, pipeline)
@@ -51,6 +53,9 @@ def freeze_job(
     mine = [reason for reason in selection.why_not if reason.startswith(f"{job}:")]
     reasons = mine or list(selection.errors) or [f"{project} does not list it in the pipeline {pipeline}"]
     click.echo(f"{job} would not run: " + "; ".join(reasons), err=True)
+    with suppress(FreezeError):
+        if alone := layout.job_alone(job, branch):
+            click.echo(json.dumps(dataclasses.asdict(alone)) if as_json else _told(alone))
     return 1
 
 

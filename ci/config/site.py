@@ -181,6 +181,10 @@ class _SiteLoader:
     def _look_around(self, settings: Settings) -> None:
         """Warn of files that the service will need and that are not here; they may be on another machine."""
         path = self._label(self._config_file)
+        if settings.port == 0 and not settings.root_url:
+            self._warnings.append(
+                Finding(path, 0, 0, "port=0: `serve` needs root_url too, or comments link to nowhere")
+            )
         keys = {gerrit.sshkey: f"sshkey of {gerrit.name}" for gerrit in settings.gerrits.values()}
         needed = {**keys, settings.known_hosts: "known_hosts"}
         if settings.node_private_key:

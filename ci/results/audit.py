@@ -99,9 +99,13 @@ class Lists:
 
 
 def audit(log_folder: Path, tests: Sequence[TestRun], stream_problem: str | None) -> Audit | None:
-    """Return None where no lists were made for a build. `stream_problem` is None where there is no stream at all."""
+    """Return None where no lists were made for a build, and no problem of the CI's own was told.
+
+    `stream_problem` is None where there is no stream at all.
+    """
     if not is_plain(log_folder / PLAN_NAME):
-        return None
+        told = _problem_ahead(log_folder) if stream_problem is None else ""
+        return Audit(has_begun=True, errors=(AuditError(Code.TEMPEST, told),)) if told else None
     names = (CHOSEN_NAME, LEFT_OUT_NAME, NODE_REPORT_NAME)
     if stream_problem is None and not any(is_plain(log_folder / name) for name in names):
         return Audit(has_begun=False)

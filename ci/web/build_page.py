@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,9 @@ TAIL_BYTES = 16 * 1024
 REPORTS = frozenset({"testr_results.html", "testr_results.html.gz"})
 # What ran and what did not, where a job has lists of tests.
 TEST_LISTS = {"tests-run.txt": "Tests run", "tests-skipped.txt": "Tests skipped", "skip-list.json": "Skip lists"}
+# What else a job has left for people at the top of its logs, by its own names.
+NOTES = re.compile(r"[A-Za-z0-9][\w-]*(\.[\w-]+)*\.(diff|txt)", re.ASCII)
+SHOWN_NOTES = 6
 FAILED_STATUSES = frozenset({"failed", "unreachable"})
 
 
@@ -130,6 +134,9 @@ def _log_links(sources: Sources, view: BuildView) -> tuple[LogLink, ...]:
             if kind == "file" and name in REPORTS
         ]
     links += [LogLink(text, url + name) for name, text in TEST_LISTS.items() if ("file", name) in top]
+    known = {CONSOLE_FILE, *TEST_LISTS}
+    notes = [name for kind, name in sorted(top) if kind == "file" and name not in known and NOTES.fullmatch(name)]
+    links += [LogLink(name, url + name) for name in notes[:SHOWN_NOTES]]
     return tuple(links)
 
 

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 256 * 1024
 SNIFFED_BYTES = 8 * 1024
-# Nothing runs in it, nothing is loaded by it, and it has no origin of its own.
-HTML_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+# Its own scripts run, which a test report unfolds its tracebacks by; nothing is loaded by it, and it has no origin.
+HTML_POLICY = (
+    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
+)
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 

@@ -61,5 +61,5 @@ class Pages:
         return HTMLResponse(text, status_code=problem.status_code, headers=headers)
 
     def _page(self, template: str, **values: Any) -> Response:
-        text = self._templates.render(template, now=self._sources.clock.now(), **values)
+        text = self._templates.render(template, now=self._sources.clock.now(), ci=self._sources, **values)
         return HTMLResponse(text, headers={"cache-control": "no-cache"})

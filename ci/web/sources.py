@@ -31,6 +31,7 @@ class Sources:
     clock: Clock
     pulse: Pulse
     room: Room | None = None
+    name: str = ""  # of this CI, as its comments have it
     dead_loops: Callable[[], Sequence[str]] = tuple  # names of the service's loops that have ended
 
     @property

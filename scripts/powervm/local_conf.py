@@ -69,10 +69,13 @@ def variables(layout: Layout, wanted: Wanted, deployment: str = DEPLOYMENT, text
     if wanted.branch not in layout.branches and not wanted.any_branch:
         hint = f"{suggestion(wanted.branch, layout.branches)}; --any-branch prints what a job has in general"
         raise UsageError(f"no file of the site names the branch {wanted.branch} ({hint})")
+    if all(variant.section.abstract for variant in layout.jobs[wanted.job]):
+        raise CIError(f"{wanted.job} has no {text}: it is abstract (name one of its children)")
     frozen = _frozen(layout, wanted)
     found = frozen.variables.get("deployment")
     if found != deployment:
-        raise CIError(f"{wanted.job} has no {text}: its deployment is {found}, not {deployment}")
+        why = f"its deployment is {found}, not {deployment}" if found else "it has no `deployment`"
+        raise CIError(f"{wanted.job} has no {text}: {why}")
     return frozen.variables
 
 
@@ -173,7 +176,10 @@ def commands() -> None:
 
 
 _SITE = click.option(
-    "--site", type=click.Path(path_type=Path, exists=True, file_okay=False), default=ROOT, help="Default: this one."
+    "--site",
+    type=click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True),
+    default=ROOT,
+    help="Default: this one.",
 )
 _LPAR = click.option("--lpar-id", default="LPAR", help="The node's LPAR, which only the node knows.", show_default=True)
 

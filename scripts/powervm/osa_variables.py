@@ -19,7 +19,10 @@ DEPLOYMENT, ROLE = "osa", "osa_variables"
 @click.option("--branch", required=True, help="Branch of the change.")
 @click.option("--any-branch", is_flag=True, help="Also for a branch that no file of the site names.")
 @click.option(
-    "--site", type=click.Path(path_type=Path, exists=True, file_okay=False), default=ROOT, help="Default: this one."
+    "--site",
+    type=click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True),
+    default=ROOT,
+    help="Default: this one.",
 )
 @click.option("--lpar-id", default="LPAR", help="The node's LPAR, which only the node knows.", show_default=True)
 def show(job: str, branch: str, any_branch: bool, site: Path, lpar_id: str) -> None:  # noqa: FBT001 - click's flag

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from lab.sshd_node import SshdNode
 
 from ci.ansible.process import AnsibleRunner
 from ci.config.freeze import deep_update
@@ -137,3 +138,15 @@ def test_a_repository_without_the_ci_is_not_held_against_the_change(lab):
     outcome = lab.build("config")
     assert outcome.fault == Fault.PRE_RUN
     assert "review.opendev.org/x/config has no ci/__main__.py: name the project" in outcome.error
+
+
+def test_an_index_that_is_away_costs_no_change(tmp_path):
+    environment = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "1"}
+    with SshdNode(tmp_path / "sshd", environment=environment) as server:
+        lab = Lab(tmp_path, server)
+        lab.repository("config", *SITE, *ENGINE)
+        installed(lab.cache)
+        lab.change("pyproject.toml", "dependencies = [\n", 'dependencies = [\n    "no-such-thing-as-this",\n')
+        outcome = lab.build("config")
+    assert outcome.result == Result.ERROR
+    assert outcome.error.startswith("The package index does not answer: ERROR: ")

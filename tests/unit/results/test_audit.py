@@ -213,6 +213,12 @@ def test_without_a_trace_of_tempest_there_is_nothing_to_hold_against_the_lists(t
     assert not (tmp_path / "tests.json").exists()
 
 
+def test_a_job_without_lists_says_too_that_the_ci_is_at_fault(tmp_path):
+    (tmp_path / "tempest-run.json").write_text(json.dumps({"problem": "no package index", "stale": []}))
+    assert read_tests(tmp_path).problem == "no package index"
+    assert codes(tmp_path) == ["tempest"]
+
+
 def test_a_job_without_lists_is_not_audited(tmp_path):
     (tmp_path / "testrepository.subunit").write_bytes(stream(*PASSED))
     assert read_tests(tmp_path).problem == ""

@@ -138,7 +138,10 @@ def test_bridge_mappings_go_where_the_l2_plugin_reads_them(conf):
     assert conf(OUT_OF_TREE[-1]).ml2("AGENT", "bridge_mappings") is None
     assert conf("mappings of ovs").localrc["OVS_BRIDGE_MAPPINGS"] == "a:br-a,default:br-b"
     assert conf("mappings of ovs").localrc["OVS_PHYSICAL_BRIDGE"] == "br-b"
-    assert conf("ovs").localrc["OVS_BRIDGE_MAPPINGS"] == "default:br-default"
+    # devstack makes the bridge, and this mapping, where no mapping is said
+    assert "OVS_BRIDGE_MAPPINGS" not in conf("ovs").localrc
+    assert conf("ovs").localrc["OVS_PHYSICAL_BRIDGE"] == "br-default"
+    assert conf("ovs").localrc["PHYSICAL_NETWORK"] == "default"
     assert conf("linuxbridge").localrc["LB_INTERFACE_MAPPINGS"] == "default:ibmveth3"
 
 
