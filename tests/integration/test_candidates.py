@@ -13,6 +13,7 @@ from ci.model.views import BuildView
 from ci.skip_lists.parse import parse_skip_list
 from ci.store.store import SqliteStore
 from tests.fakes.records import build, buildset, change, job
+from tests.unit.cli.odd_files import large
 from tests.unit.config.conftest import SiteFolder
 
 DAY = 86_400.0
@@ -167,6 +168,12 @@ def test_the_figures_for_programs(desk):
 def test_what_failed_where_the_ci_itself_failed_is_no_candidate(desk, result, count):
     flaky(desk, 3, 9, Result(result))
     assert len(desk.record()["failing"]) == count
+
+
+def test_a_list_that_is_larger_than_any_is_told_in_one_line(desk):
+    desk.nightly(3, good=PASSED)
+    large(desk.site.folder / "skip_lists/list.txt")
+    assert desk.ask(status=1).startswith("skip_lists/list.txt: is larger than")
 
 
 def test_nothing_has_run_yet(desk):
