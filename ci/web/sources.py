@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
+from ci.model.views import BurnDownPoint
 from ci.ports import Buildsets, Clock, NodeProvider, Room, Views
 from ci.services.folders import Folders
 from ci.services.pulse import Pulse
@@ -32,6 +33,7 @@ class Sources:
     pulse: Pulse
     room: Room | None = None
     dead_loops: Callable[[], Sequence[str]] = tuple  # names of the service's loops that have ended
+    burn_down: Callable[[], Sequence[BurnDownPoint]] = tuple  # how the skip lists shrink, oldest first
 
     @property
     def shortage(self) -> str:
