@@ -51,17 +51,22 @@ from ci.services.single_run import SingleRun
 from ci.services.site_in_force import SiteInForce
 from ci.services.site_updates import SiteUpdates
 from ci.services.timers import Timers
+from ci.skip_lists.burn_down import KnownBurnDown, burn_down
 from ci.skip_lists.review import checked_lists
+from ci.skip_lists.site_lists import site_lists
 from ci.skip_lists.waits import WaitingLists
 from ci.store.store import SqliteStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from ci.config.layout import Layout
     from ci.config.settings import GerritSettings
     from ci.config.site import Site
     from ci.model.change import Change
     from ci.model.depends_on import Chain
+    from ci.model.views import BurnDownPoint
     from ci.ports import FileHistory
     from ci.web.server import WebServer  # noqa: TC004 - commands need not load a web server
 
@@ -99,6 +104,15 @@ def existing_state_folder(state_dir: Path) -> Folders:
 def site_history(folder: Path) -> FileHistory | None:
     """Return the history of a site's files; None where the site is in no git repository that has a commit."""
     return file_history(folder)
+
+
+def count_entries(folder: Path, layout: Callable[[], Layout]) -> Sequence[BurnDownPoint]:
+    """Return how the skip lists of a site's folder grew and shrank, () where it is in no git repository."""
+    history = site_history(folder)
+    if history is None:
+        return ()
+    lists = {name for one in site_lists(folder, layout()).compositions for name in one.excludes}
+    return burn_down(history, lists)
 
 
 def is_served(folders: Folders) -> bool:
@@ -298,8 +312,10 @@ def build_engine(site: Site, folders: Folders) -> Engine:
     )
     disk, threads = room(site, folders), LoopThreads()
     limits = Limits(site.settings.log_days, site.settings.history_days)
+    known = KnownBurnDown(partial(count_entries, site.folder, in_force.layout), time.monotonic)
     pages = Sources(
-        store.views, store.buildsets, (nodes,), folders, where, clock, pulse, disk, site.settings.name, threads.dead
+        store.views, store.buildsets, (nodes,), folders, where, clock, pulse, disk, site.settings.name, threads.dead,
+        known.points,
     )
     web = WebServer(create_app(pages), Listen(site.settings.listen_address, site.settings.port))
     parts = Parts(

@@ -255,11 +255,11 @@ class _PlaybookRun:
             leftovers.kill(self._context.marker)
             if self._stopped is Ending.OVER_LIMIT:
                 self._context.disk_watch.cut()
-            return RunEnd(self._stopped, index, f"{step}: {self._why_stopped}")
+            return RunEnd(self._stopped, index, f"{self._why_stopped} ({step})")
         if status == 0 and progress.is_ended and index == len(progress.steps) - 1:
             return RunEnd(Ending.SUCCESS, index)
         if status < 0:
-            return RunEnd(Ending.KILLED, index, f"{step}: ansible-playbook was killed by signal {-status}")
+            return RunEnd(Ending.KILLED, index, f"ansible-playbook was killed by signal {-status} ({step})")
         if progress.unreachable:
             return RunEnd(Ending.UNREACHABLE, index, progress.failure, tuple(sorted(progress.unreachable)))
         if progress.failure and (progress.has_failed_hosts or not progress.is_ended):
@@ -267,7 +267,7 @@ class _PlaybookRun:
         if progress.is_ended and not progress.has_failed_hosts:
             # The last playbook went well, so it was the next one that Ansible could not even load.
             index = min(index + 1, len(progress.steps) - 1)
-        return RunEnd(Ending.BROKEN, index, f"{progress.steps[index]}: {self._complaint(status)}")
+        return RunEnd(Ending.BROKEN, index, f"{self._complaint(status)} ({progress.steps[index]})")
 
     def _complaint(self, status: int) -> str:
         marked = [line for line in self._tail if line.startswith(("ERROR", "[ERROR]", "fatal"))]

@@ -16,6 +16,8 @@ MAX_NAME = 300
 RECAP = (("ok", "ok"), ("changed", "changed"), ("unreachable", "unreachable"), ("failures", "failed"),
          ("skipped", "skipped"), ("rescued", "rescued"), ("ignored", "ignored"))  # fmt: skip
 
+# What Ansible says of any command that fails.
+_EMPTY_WORDS = frozenset({"", "non-zero return code"})
 _SSH_CAUSE = re.compile(
     r"Host key verification failed|Permission denied \([^)\n]*\)|"
     r"[^\n]*Connection (?:refused|timed out|reset|closed)[^\n]*|"
@@ -113,10 +115,15 @@ class Progress:
         status = str(event["status"])
         if status in {"failed", "unreachable"}:
             message = _cause(str(event["message"])) if status == "unreachable" else gist(str(event["message"]))
-            self.failure = f"{self.step}: task {_title(event)!r} {status} on {clean(host, MAX_NAME)}: {message}"
+            self.failure = self._headline(event, f"{status} on {clean(host, MAX_NAME)}", message)
             if status == "unreachable":
                 self.unreachable.add(host)
         self._store(event, host, status)
+
+    def _headline(self, event: dict[str, Any], how: str, message: str) -> str:
+        """Return one line that begins with what a person needs: what was said, or the task where that says nothing."""
+        task = f"task {_title(event)!r} {how}"
+        return f"{task}: {message} ({self.step})" if message in _EMPTY_WORDS else f"{message} ({task}, {self.step})"
 
     def _on_stats(self, event: dict[str, Any]) -> None:
         self.is_ended = True

@@ -212,7 +212,7 @@ def described(value: Any) -> str:
 
 def suggestion(word: str, choices: Iterable[str]) -> str:
     """Return "did you mean ...?", or the list of what there is, "" when there is nothing."""
-    known = sorted(choices)
+    known = sorted(set(choices))
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     if near:
         return f"did you mean `{near[0]}`?"

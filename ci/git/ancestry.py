@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ci.errors import CIError
 from ci.git import names
+from ci.git.command import LOCAL_TIMEOUT_SECONDS
 from ci.model.lockstep import MergedChange
 
 if TYPE_CHECKING:
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
     from ci.git.mirrors import Mirrors
 
 LOG_TIMEOUT_SECONDS = 600.0
+# Of one history: messages are hostile, and each revert that they speak of is looked up by git.
+MOST_COMPARISONS = 20_000
+COMPARING_SECONDS = 300.0
 MAX_KEPT = 200
 MAX_SUBJECT = 200
 SHORTEST_NAME = 7
@@ -77,9 +83,19 @@ class GitHistory:
             ["log", "-z", "--format=%H%n%B", "--fixed-strings", *greps, key[2], "--"], LOG_TIMEOUT_SECONDS
         )
 
+        compared, give_up_at = 0, time.monotonic() + COMPARING_SECONDS
+
         def is_ancestor(older: str, newer: str) -> bool:
+            nonlocal compared
+            compared, left = compared + 1, give_up_at - time.monotonic()
+            if compared > MOST_COMPARISONS or left <= 0:
+                raise CIError(
+                    f"{project} at {key[2][:12]}: what its reverts take back is not clear after {compared - 1}"
+                    " comparisons of commits: find out by hand which changes it contains"
+                )
             # 128: a message may name what there is not
-            return mirror.git(["merge-base", "--is-ancestor", older, newer], accepted=(0, 1, 128))[0] == 0
+            question = ["merge-base", "--is-ancestor", older, newer]
+            return mirror.git(question, min(left, LOCAL_TIMEOUT_SECONDS), accepted=(0, 1, 128))[0] == 0
 
         found = in_effect(map(read_commit, filter(None, output.split("\0"))), change_ids, is_ancestor)
         with self._lock:

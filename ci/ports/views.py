@@ -80,7 +80,10 @@ class Views(Protocol):
     def failures_elsewhere(
         self, view: BuildView, tests: Sequence[str], limit: int = 20
     ) -> tuple[FailureElsewhere, ...]:
-        """The latest failures of these tests in builds of other changes, among the latest builds with failed tests."""
+        """The latest failures of these tests in builds of other changes, among the latest builds with failed tests.
+
+        Builds that the CI itself broke, or that somebody ended, do not count.
+        """
         ...
 
     def task_events(self, build: Build) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ci.results.files import is_plain, read_plainly
-from ci.results.subunit import MAX_ID, MAX_TESTS, UNFINISHED, idempotent_ids
+from ci.results.subunit import MAX_TESTS, UNFINISHED, bounded_id, idempotent_ids, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -152,12 +152,12 @@ def _wrong_lists(plan: Plan, lists: Lists, tests: Sequence[TestRun]) -> Iterator
         if plan.excluded & identities:
             if test in ran:
                 continue  # which is said in stronger words
-            yield AuditError(Code.WRONG_LIST, f"test {_name(test)} is on the skip list and was chosen", test)
+            yield AuditError(Code.WRONG_LIST, f"test {name_of(test)} is on the skip list and was chosen", test)
         elif plan.included is not None and not plan.included & identities:
-            yield AuditError(Code.WRONG_LIST, f"test {_name(test)} is not on the include list and was chosen", test)
+            yield AuditError(Code.WRONG_LIST, f"test {name_of(test)} is not on the include list and was chosen", test)
     for test in lists.left_out:
         if not plan.excluded & idempotent_ids(test):
-            yield AuditError(Code.WRONG_LIST, f"test {_name(test)} is on no skip list and was left out", test)
+            yield AuditError(Code.WRONG_LIST, f"test {name_of(test)} is on no skip list and was left out", test)
 
 
 def _strangers(plan: Plan, lists: Lists, tests: Sequence[TestRun]) -> Iterator[AuditError]:
@@ -167,23 +167,29 @@ def _strangers(plan: Plan, lists: Lists, tests: Sequence[TestRun]) -> Iterator[A
     for test, times in ran.items():
         found = _PLACE.fullmatch(test)
         if plan.excluded & idempotent_ids(test):
-            yield AuditError(Code.SKIPPED_RAN, f"test {_name(test)} is on the skip list and ran", test)
+            yield AuditError(Code.SKIPPED_RAN, f"test {name_of(test)} is on the skip list and ran", test)
         elif test not in chosen and not (found and found[2] in places):
-            yield AuditError(Code.NOT_CHOSEN, f"test {_name(test)} ran and was not to run", test)
-        elif times > 1 and chosen[test] == 1:
-            yield AuditError(Code.RAN_TWICE, f"test {_name(test)} ran {times} times", test)
+            yield AuditError(Code.NOT_CHOSEN, f"test {name_of(test)} ran and was not to run", test)
+        elif 0 < chosen[test] < times:
+            most = f", and was to run {chosen[test]} times" if chosen[test] > 1 else ""
+            yield AuditError(Code.RAN_TWICE, f"test {name_of(test)} ran {times} times{most}", test)
 
 
 def _without_result(lists: Lists, tests: Sequence[TestRun]) -> Iterator[AuditError]:
-    ended = {test.id for test in tests if test.status != UNFINISHED}
-    begun = {test.id for test in tests}
+    ended = Counter(test.id for test in tests if test.status != UNFINISHED)
+    begun = Counter(test.id for test in tests)
     # A class whose set-up failed or skipped is told once, and none of its tests; so is a module.
     explained = {place for test in tests for place in _unset(test)}
-    for test in dict.fromkeys(lists.chosen):
-        if test in ended or not explained.isdisjoint(_places(test)):
+    for test, times in Counter(lists.chosen).items():
+        if ended[test] >= times or not explained.isdisjoint(_places(test)):
             continue
-        what = "did not come to its end" if test in begun else "was to run and left no result"
-        yield AuditError(Code.NO_RESULT, f"test {_name(test)} {what}", test)
+        if begun[test] > ended[test]:
+            what = "did not come to its end"
+        elif ended[test]:
+            what = f"was to run {times} times, and left {ended[test]} of the results"
+        else:
+            what = "was to run and left no result"
+        yield AuditError(Code.NO_RESULT, f"test {name_of(test)} {what}", test)
 
 
 def _unset(test: TestRun) -> Iterator[str]:
@@ -191,10 +197,6 @@ def _unset(test: TestRun) -> Iterator[str]:
     found = _PLACE.fullmatch(test.id)
     if found and found[1] == "setUp" and test.status in {"fail", "skip"}:
         yield found[2]
-
-
-def _name(test: str) -> str:
-    return test.partition("[")[0]
 
 
 def _places(test: str) -> tuple[str, str]:
@@ -241,7 +243,7 @@ def _tests(log_folder: Path, name: str) -> tuple[str, ...]:
     lines = _content(log_folder, name, MAX_LIST_BYTES).decode("utf-8", "replace").split("\n")
     if name == LEFT_OUT_NAME:  # each with its reason
         lines = [line.partition("  # ")[0] for line in lines]
-    tests = tuple(line[:MAX_ID] for line in lines if line)
+    tests = tuple(bounded_id(line) for line in lines if line)
     if len(tests) > MAX_TESTS:
         raise ValueError(f"{name} holds more than {MAX_TESTS} tests")
     return tests

@@ -20,6 +20,8 @@ MOST_TESTS = 10_000
 MAX_REPORT_BYTES = 512 << 20
 # A test has a line of its own; the longest has a traceback of 32 KiB, all of it escaped.
 MAX_LINE_BYTES = 1 << 20
+# Two of ours tell of no test, and a few may be too long; to take each of them apart would last.
+MOST_STRANGE_LINES = 1000
 LONGEST_IDEMPOTENT_ID = 36
 _VERDICTS = {**dict.fromkeys(PASSED, Verdict.PASSED), "fail": Verdict.FAILED, "skip": Verdict.SKIPPED}
 # Of several runs of a test in one build.
@@ -40,33 +42,37 @@ class JsonReports:
                 if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_REPORT_BYTES:
                     self._log.warning("no report that can be read", action="results.refused", path=str(path))
                     return ()
-                found, is_cut = _read(file)
+                found, cut = _read(file)
         except FileNotFoundError:
             return ()
         except OSError as error:  # a link, a file of somebody else: what is there is not ours
             self._log.warning("no report that can be read", action="results.refused", path=str(path), error=str(error))
             return ()
-        if is_cut:
-            self._log.warning("too many tests: the rest is not counted", action="results.cut", path=str(path))
+        if cut:
+            self._log.warning(f"{cut}: the rest is not counted", action="results.cut", path=str(path))
         return found
 
 
-def _read(file: IO[bytes]) -> tuple[tuple[RanTest, ...], bool]:
-    """Return the tests, and whether there are more than are taken."""
+def _read(file: IO[bytes]) -> tuple[tuple[RanTest, ...], str]:
+    """Return the tests, and why the rest of the file was not read ("" where all was)."""
     found: dict[tuple[str, str], Verdict] = {}
+    strange = 0
     is_rest = False  # of a line that is too long
     while line := file.readline(MAX_LINE_BYTES):
         is_whole = line.endswith(b"\n") or len(line) < MAX_LINE_BYTES
         test = _test(line) if is_whole and not is_rest else None
         is_rest = not is_whole
         if test is None:
+            strange += 1
+            if strange > MOST_STRANGE_LINES:
+                return _ran(found), "too many lines that tell of no test"
             continue
         name, identity, verdict = test
         known = found.get((name, identity))
         if known is None and len(found) >= MOST_TESTS:
-            return _ran(found), True
+            return _ran(found), "too many tests"
         found[name, identity] = verdict if known is None else min(known, verdict, key=_WORST_FIRST.index)
-    return _ran(found), False
+    return _ran(found), ""
 
 
 def _ran(found: dict[tuple[str, str], Verdict]) -> tuple[RanTest, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,11 +13,15 @@ MAX_DETAIL_BYTES = 32 * 1024
 MAX_TOTAL_DETAIL_BYTES = 64 << 20
 MAX_TESTS = 200_000
 MAX_ID = 1000
+_DIGEST = 16
+_MOST_IDS = 20
 PASSED = frozenset({"success", "xfail"})
 UNFINISHED = "inprogress"
 
 # Any tag may be the one with the id, and its digits need not make a UUID of any known kind.
 _IDEMPOTENT_ID = re.compile(r"(?:\[|,)id-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?=[,\]])")
+# As skip lists have it: tags stand behind the name, a scenario behind them.
+_TAGS = re.compile(r"\[[^\[\]\s]*+\]")
 _DETAILS = ("traceback", "reason")
 _FINAL = frozenset({"success", "fail", "skip", "xfail", "uxsuccess"})
 _PARSER = "subunit.parser"
@@ -25,6 +30,25 @@ _PARSER = "subunit.parser"
 def idempotent_ids(test_id: str) -> frozenset[str]:
     """Return the idempotent IDs in the tags of a test's full id."""
     return frozenset(_IDEMPOTENT_ID.findall(test_id))
+
+
+def name_of(test_id: str) -> str:
+    """Return a test's full name, without its tags: each scenario of a test, `test_x[id-UUID](ipv6)`, has its own."""
+    name, count = _TAGS.subn("", test_id, count=1) if "[" in test_id else (test_id, 1)
+    return name if count else name.partition("[")[0]
+
+
+def bounded_id(test_id: str) -> str:
+    """Return a test's full id; of one that is too long the beginning, a digest of the whole, and its idempotent IDs.
+
+    What is left is still told from other tests, and found by the IDs of skip lists.
+    """
+    if len(test_id) <= MAX_ID:
+        return test_id
+    digest = hashlib.sha256(test_id.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
+    tags = ",".join(f"id-{one}" for one in sorted(idempotent_ids(test_id))[:_MOST_IDS])
+    tail = f"...{digest}" + (f"[{tags}]" if tags else "")
+    return name_of(test_id)[: MAX_ID - len(tail)] + tail
 
 
 @dataclass(slots=True)
@@ -40,7 +64,7 @@ class TestRun:
     @property
     def name(self) -> str:
         """The full name, without the tags."""
-        return self.id.partition("[")[0]
+        return name_of(self.id)
 
     @property
     def idempotent_id(self) -> str:
@@ -151,7 +175,7 @@ class _Collector:
         if test is None:
             if len(self.tests) >= MAX_TESTS:
                 raise _TooMuch(f"the test results hold more than {MAX_TESTS} tests")
-            test = TestRun(test_id[:MAX_ID])
+            test = TestRun(bounded_id(test_id))
             self._running[test_id, route] = test
             self.tests.append(test)
         if status == UNFINISHED or test.started is None:

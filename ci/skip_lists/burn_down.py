@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections import Counter
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from ci.errors import CIError
 from ci.model.views import BurnDownPoint
+from ci.observability import get_logger
 from ci.skip_lists.history import ListHistory
 from ci.skip_lists.parse import parse_skip_list
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from ci.model.file_history import Commit
     from ci.ports import FileHistory
 
+KNOWN_SECONDS = 600.0
 _BLANK_LINES = re.compile(rb"\n(?:[ \t\r]*\n)+")
 
 
@@ -40,6 +44,29 @@ def burn_down(history: FileHistory, lists: Collection[str], since: float = 0.0) 
         for name, content in own.contents(name for _, state in states for name in state.values())
     }
     return tuple(BurnDownPoint(commit, _counted(state, counts)) for commit, state in states)
+
+
+class KnownBurnDown:
+    """Counts now and then, however often it is asked: a long history takes seconds."""
+
+    def __init__(self, count: Callable[[], Sequence[BurnDownPoint]], monotonic: Callable[[], float]) -> None:
+        self._count = count
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._points: Sequence[BurnDownPoint] = ()
+        self._due_at = float("-inf")
+        self._log = get_logger("burn_down")
+
+    def points(self) -> Sequence[BurnDownPoint]:
+        """Return what was counted last; where the history cannot be read now, what was known before."""
+        with self._lock:
+            if self._monotonic() >= self._due_at:
+                try:
+                    self._points = self._count()
+                except CIError as error:
+                    self._log.warning("cannot be counted", action="burn_down.failed", error=str(error))
+                self._due_at = self._monotonic() + KNOWN_SECONDS
+            return self._points
 
 
 def _counted(state: Mapping[str, str], counts: Mapping[str, dict[str, int]]) -> dict[str, dict[str, int]]:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from ci.errors import Finding, SiteError
 from ci.model.history import FailingTest
+from ci.skip_lists.files import read_list
 from ci.skip_lists.parse import parse_skip_list
 
 if TYPE_CHECKING:
@@ -86,7 +88,10 @@ def _would_pass(
     found: list[WouldPass] = []
     seen: set[str] = set()
     for path in sorted(paths):
-        skipped = parse_skip_list(path, (folder / path).read_bytes())
+        content = read_list(folder / path, path)
+        if isinstance(content, Finding):
+            raise SiteError([content])
+        skipped = parse_skip_list(path, content)
         by_id: dict[str, list[SumResults]] = {}
         for one in history.sums(skipped.ids, run_by, question.since):
             by_id.setdefault(one.idempotent_id, []).append(one)

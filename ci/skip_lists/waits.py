@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ci.errors import CIError
+from ci.errors import CIError, Finding
 from ci.model.lockstep import Wait
+from ci.skip_lists.files import read_list
 from ci.skip_lists.head import KEYS
 from ci.skip_lists.parse import parse_skip_list
 
@@ -27,10 +28,9 @@ class WaitingLists:
         self._folder = folder
 
     def waits(self, path: str) -> tuple[Wait, ...]:
-        try:
-            content = (self._folder() / path).read_bytes()
-        except OSError as error:
-            raise CIError(f"{path}: cannot be read: {error.strerror}") from error
+        content = read_list(self._folder() / path, path)
+        if isinstance(content, Finding):
+            raise CIError(str(content))
         return waits(_sound(path, content))
 
     def without(self, wait: Wait, content: bytes) -> bytes | None:

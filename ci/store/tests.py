@@ -6,6 +6,7 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from ci.model.build import CONCLUSIVE_RESULTS
 from ci.model.history import Amount, DayResults, FailingTest, SumResults, Verdict
 from ci.observability import get_logger
 from ci.store.buildsets import view_from_row
@@ -89,7 +90,10 @@ class TestTable:
 
     def failing_on_changes(self, job: str, since: date, min_changes: int) -> tuple[FailingTest, ...]:
         seconds = _seconds(since)
-        rows = self._database.rows("tests_failing_on_changes", job=job, since=seconds, min_changes=min_changes)
+        conclusive = json.dumps(sorted(CONCLUSIVE_RESULTS))
+        rows = self._database.rows(
+            "tests_failing_on_changes", job=job, since=seconds, min_changes=min_changes, conclusive=conclusive
+        )
         if not rows:
             return ()
         tested = self._database.rows("tested", job=job, since=seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from ci.model.build import CONCLUSIVE_RESULTS
 from ci.model.change import Change
 from ci.model.codec import from_json, ref_from_json
 from ci.model.hold import HOLDER
@@ -136,6 +137,7 @@ class Views:
         rows = self._database.rows(
             "failures_of_tests",
             tests=json.dumps(tests),
+            conclusive=json.dumps(sorted(CONCLUSIVE_RESULTS)),
             connection=view.change.connection,
             change_number=view.change.number if isinstance(view.change, Change) else None,
             searched=SEARCHED_BUILDS,

@@ -60,6 +60,7 @@ def create_app(sources: Sources) -> Starlette:
         Route("/", pages.dashboard),
         Route("/buildset/{id}", pages.buildset),
         Route("/build/{id}", pages.build),
+        Route("/skip-lists", pages.burn_down),
         Route("/logs", to_logs),
         Route("/logs/{path:any_path}", logs.show),
         Route("/events", EventStream(sources.pulse, closing).open),

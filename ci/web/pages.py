@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
 from ci.web.build_page import build_page
+from ci.web.burn_down_page import burn_down_page
 from ci.web.dashboard import dashboard
 from ci.web.words import STATIC_FILES
 
@@ -46,6 +47,9 @@ class Pages:
         if view is None:
             raise HTTPException(404, "There is no such build, or more than one begins like that.")
         return self._page("build.html", page=build_page(self._sources, view), build=view.build, change=view.change)
+
+    def burn_down(self, _request: Request) -> Response:
+        return self._page("burn_down.html", page=burn_down_page(self._sources))
 
     def static(self, request: Request) -> Response:
         name: str = request.path_params["name"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
+from ci.model.views import BurnDownPoint
 from ci.ports import Buildsets, Clock, NodeProvider, Room, Views
 from ci.services.folders import Folders
 from ci.services.pulse import Pulse
@@ -33,6 +34,7 @@ class Sources:
     room: Room | None = None
     name: str = ""  # of this CI, as its comments have it
     dead_loops: Callable[[], Sequence[str]] = tuple  # names of the service's loops that have ended
+    burn_down: Callable[[], Sequence[BurnDownPoint]] = tuple  # how the skip lists shrink, oldest first
 
     @property
     def shortage(self) -> str:

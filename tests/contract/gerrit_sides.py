@@ -278,11 +278,11 @@ class Listening:
         with self._changed:
             return [event for _, event in self._events]
 
-    def wait_for(self, kind: str, number: int, timeout_seconds: float = 10.0, skip: int = 0) -> Any:
+    def wait_for(self, kind: str, number: int, timeout_seconds: float = 30.0, skip: int = 0) -> Any:
         """Return the event of that type on that change, after `skip` of them; fails at the deadline."""
         return self.timed(kind, number, timeout_seconds, skip)[1]
 
-    def timed(self, kind: str, number: int, timeout_seconds: float = 10.0, skip: int = 0) -> tuple[float, Any]:
+    def timed(self, kind: str, number: int, timeout_seconds: float = 30.0, skip: int = 0) -> tuple[float, Any]:
         def fitting() -> list[tuple[float, Any]]:
             return [(at, e) for at, e in self._events if e.type == kind and e.change and e.change.number == number]
 

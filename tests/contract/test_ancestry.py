@@ -7,6 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from ci.errors import CIError
+from ci.git import ancestry
 from ci.git.ancestry import GitHistory
 from ci.git.mirror import Mirror
 from tests.carried import module
@@ -205,6 +207,22 @@ def test_many_reverts_of_everything_before_them_do_not_take_for_ever(history):
         named = "".join(f"This reverts commit {sha}.\n" for sha in shas)
         shas.append(history.commit(f"Away {number}\n\n{named}"))
     assert history.contained() in ({}, {CHANGE: shas[0]})
+
+
+@pytest.mark.parametrize("bound", [{"MOST_COMPARISONS": 20}, {"COMPARING_SECONDS": 0.0}])
+@pytest.mark.parametrize("of_merges", [False, True])
+def test_a_message_that_names_reverts_without_end_is_given_up_in_one_line(history, monkeypatch, bound, of_merges):
+    for name, value in bound.items():
+        for place in (ancestry, module("skip_lists.ancestry")):
+            monkeypatch.setattr(place, name, value)
+    brought = history.commit("Add it", Change_Id=CHANGE)
+    if of_merges:
+        away = [f"This reverts commit {n:040x}, reversing changes made to {brought}.\n" for n in range(100)]
+        history.commit("Away\n\n" + "".join(away))
+    else:
+        history.chain_of_reverts(brought, 25)
+    with pytest.raises((CIError, module("skip_lists.ancestry").GitError), match=r"is not clear after \d+ comparisons"):
+        history.contained()
 
 
 @pytest.mark.parametrize(("reverts", "is_there"), [(600, True), (601, False)])

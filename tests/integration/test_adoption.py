@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -398,7 +399,7 @@ def test_a_build_that_writes_too_much_is_ended_and_cut_and_still_cleans_up(lab):
     lab.add_build(run=lab.playbook("run", write), post_run=lab.playbook("post", lab.mark("post")))
     outcome = lab.ended(lab.service())
     assert outcome.result == Result.TIMED_OUT
-    assert "over its limit: it has written 100 MiB here, and 64 MiB is the limit" in outcome.error
+    assert re.search(r"over its limit: it has written \d+ MiB here, and 64 MiB is the limit", outcome.error)
     assert lab.marked() == ["begun", "post", "cleanup"]
     (big,) = lab.folders.logs.rglob("big")
     assert big.stat().st_size < 64 << 20
@@ -412,7 +413,7 @@ def test_a_playbook_that_wants_more_memory_than_there_may_be_fails_and_harms_nob
     lab.add_build(run=("playbooks/bomb.yaml",))
     outcome = lab.ended(lab.service())
     assert outcome.result == Result.FAILURE
-    assert "task 'bomb' failed on compute: " in outcome.error
+    assert "task 'bomb' failed on compute" in outcome.error
     assert lab.marked() == ["cleanup"]
 
 

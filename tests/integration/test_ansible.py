@@ -177,7 +177,7 @@ def test_a_failing_run_names_its_task_and_post_and_cleanup_still_run(lab):
     )
     outcome = lab.run(spec)
     assert outcome.result == Result.FAILURE
-    expected = "run playbooks/run.yaml: task '/bin/false' failed on compute: non-zero return code"
+    expected = "task '/bin/false' failed on compute: non-zero return code (run playbooks/run.yaml)"
     assert outcome.error == expected
     assert lab.marked() == ["False", "cleanup"]
 
@@ -190,7 +190,8 @@ def test_a_failing_pre_run_asks_for_another_attempt(lab):
     )
     outcome = lab.run(spec)
     assert outcome.result is None
-    assert outcome.error.startswith("pre-run playbooks/pre.yaml: task '/bin/false' failed")
+    assert outcome.error.startswith("task '/bin/false' failed on compute: ")
+    assert outcome.error.endswith(" (pre-run playbooks/pre.yaml)")
     assert lab.marked() == ["True"]
 
 
@@ -230,7 +231,7 @@ def test_a_timeout_ends_the_run_and_post_still_runs(lab):
     )
     started = time.monotonic()
     outcome = lab.run(spec)
-    assert (outcome.result, outcome.error) == (Result.TIMED_OUT, "run playbooks/run.yaml: timed out")
+    assert (outcome.result, outcome.error) == (Result.TIMED_OUT, "timed out (run playbooks/run.yaml)")
     assert lab.marked() == ["begun", "post"]
     assert time.monotonic() - started < 40
 
@@ -242,7 +243,7 @@ def test_each_post_playbook_has_the_post_timeout_for_itself(lab):
         post_timeout_seconds=8,
     )
     outcome = lab.run(spec)
-    assert (outcome.result, outcome.error) == (Result.POST_FAILURE, "post-run playbooks/slow.yaml: timed out")
+    assert (outcome.result, outcome.error) == (Result.POST_FAILURE, "timed out (post-run playbooks/slow.yaml)")
     assert lab.marked() == ["next"]
 
 
@@ -254,7 +255,8 @@ def test_a_failing_post_playbook_keeps_no_later_one_from_running(lab):
     )
     outcome = lab.run(spec)
     assert outcome.result == Result.POST_FAILURE
-    assert outcome.error.startswith("post-run playbooks/bad.yaml: task '/bin/false' failed on compute")
+    assert outcome.error.startswith("task '/bin/false' failed on compute: ")
+    assert outcome.error.endswith(" (post-run playbooks/bad.yaml)")
     assert lab.marked() == ["False", "cleanup"]
 
 
@@ -337,7 +339,7 @@ def test_a_broken_playbook_is_the_sites_fault_not_the_patchs(lab):
     spec = lab.spec(run=(lab.playbook("run", lab.mark("run")), "playbooks/broken.yaml"))
     outcome = lab.run(spec)
     assert outcome.result == Result.ERROR
-    assert outcome.error.startswith("run playbooks/broken.yaml: ")
+    assert outcome.error.endswith(" (run playbooks/broken.yaml)")
     assert lab.marked() == ["run"]
 
 

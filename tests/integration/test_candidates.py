@@ -6,13 +6,14 @@ import time
 import pytest
 
 from ci.cli import root
-from ci.model.build import BuildOutcome, FailedTest, Result, ResultCounts
+from ci.model.build import CONCLUSIVE_RESULTS, BuildOutcome, FailedTest, Result, ResultCounts
 from ci.model.change import Branch
 from ci.model.history import RanTest, Verdict
 from ci.model.views import BuildView
 from ci.skip_lists.parse import parse_skip_list
 from ci.store.store import SqliteStore
 from tests.fakes.records import build, buildset, change, job
+from tests.unit.cli.odd_files import large
 from tests.unit.config.conftest import SiteFolder
 
 DAY = 86_400.0
@@ -58,7 +59,8 @@ class Desk:
         self.store.buildsets.end_build(one.builds[0], result, outcome, "", at)
         self.store.buildsets.end(one.id, result, "", at)
         view = BuildView(self.store.buildsets.build(one.builds[0].id), about, "check")
-        assert self.store.test_intake.take(view, [RanTest(*test) for test in tests], at)
+        taken = self.store.test_intake.take(view, [RanTest(*test) for test in tests], at)
+        assert taken is (result in CONCLUSIVE_RESULTS)
 
     def nightly(self, runs, **verdicts):
         """So many runs of the skipped tests, all with these verdicts."""
@@ -134,13 +136,13 @@ def test_what_a_job_itself_ran_says_nothing_of_what_it_skips(desk):
     assert would_pass(desk.record()) == []
 
 
-def flaky(desk, failing, passing):
+def flaky(desk, failing, passing, result=Result.FAILURE):
     for number in range(1, failing + passing + 1):
         bad = number <= failing
         tests = [("tempest.C.test_flaky", FLAKY, FAILED if bad else PASSED),
                  ("setUpClass (tempest.D)", "", FAILED if bad else PASSED)]  # fmt: skip
         about = change(connection="gerrit", project="nova", number=number)
-        desk.ended("run", *tests, about=about, result=Result.FAILURE if bad else Result.SUCCESS)
+        desk.ended("run", *tests, about=about, result=result if bad else Result.SUCCESS)
 
 
 def test_a_flaky_test_comes_as_a_block_that_a_skip_list_can_take(desk):
@@ -160,6 +162,18 @@ def test_the_figures_for_programs(desk):
     assert (flaky_one["failed_changes"], flaky_one["changes"], flaky_one["failure_rate"]) == (4, 10, 0.4)
     assert len(flaky_one["builds"]) == 3
     assert desk.record("--min-changes", "5")["failing"] == []
+
+
+@pytest.mark.parametrize(("result", "count"), [("FAILURE", 2), ("TIMED_OUT", 2), ("ERROR", 0), ("CANCELED", 0)])
+def test_what_failed_where_the_ci_itself_failed_is_no_candidate(desk, result, count):
+    flaky(desk, 3, 9, Result(result))
+    assert len(desk.record()["failing"]) == count
+
+
+def test_a_list_that_is_larger_than_any_is_told_in_one_line(desk):
+    desk.nightly(3, good=PASSED)
+    large(desk.site.folder / "skip_lists/list.txt")
+    assert desk.ask(status=1).startswith("skip_lists/list.txt: is larger than")
 
 
 def test_nothing_has_run_yet(desk):

@@ -107,11 +107,14 @@ FATAL = "fatal: [aio1]: FAILED! => "
 @pytest.mark.parametrize(
     ("output", "says"),
     [
-        ([TASK, FATAL + "{no}", "PLAY RECAP ****", "aio1 : ok=1"], f"os_nova : Install it: {FATAL}{{no}}"),
-        ([TASK, FATAL, "    changed: false", "    msg: no such"], f"os_nova : Install it: {FATAL}msg: no such"),
+        ([TASK, FATAL + "{no}", "PLAY RECAP ****", "aio1 : ok=1"], "os_nova : Install it failed on aio1: {no}"),
+        ([TASK, FATAL + '{"rc": 1, "msg": "no\\nway"}'], "os_nova : Install it failed on aio1: no way"),
+        ([TASK, FATAL + '{"msg": ""}'], 'os_nova : Install it failed on aio1: {"msg": ""}'),
+        ([FATAL + "{}"], "a task failed on aio1: {}"),
+        ([TASK, FATAL, "    changed: false", "    msg: no such"], "os_nova : Install it failed on aio1: no such"),
         ([TASK, FATAL + "1", "...ignoring", "TASK [b] *", "ERROR: not Ansible's"], "ERROR: not Ansible's"),
-        (["TASK [a] *", FATAL + "1", "TASK [b] *", FATAL + "2", "...ignoring"], f"a: {FATAL}1"),
-        (["RUNNING HANDLER [a] *", "fatal: [aio1 -> b]: UNREACHABLE!"], "a: fatal: [aio1 -> b]: UNREACHABLE!"),
+        (["TASK [a] *", FATAL + "1", "TASK [b] *", FATAL + "2", "...ignoring"], "a failed on aio1: 1"),
+        (["RUNNING HANDLER [a] *", "fatal: [aio1 -> b]: UNREACHABLE!"], "a could not reach aio1 -> b"),
         (["ERROR! the playbook: x.yml could not be found"], "ERROR! the playbook: x.yml could not be found"),
     ],
 )  # fmt: skip

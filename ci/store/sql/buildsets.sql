@@ -26,14 +26,16 @@ select id from buildsets where state = 'ended' order by ended_at desc limit :lim
 
 -- name: failures_of_tests
 -- The same tests in builds of other changes or of branches, latest first, among the last `searched` builds that had failed tests.
+-- `conclusive`: a JSON list of results; in a build with another one, tests fail of what is wrong with the CI.
 select test.value ->> 'name' as test, failed.id as build_id, failed.job_name, failed.ended_at, buildsets.change
 from (
-  select id, buildset_id, job_name, ended_at, failed_tests from builds where failed_tests <> '[]'
+  select id, buildset_id, job_name, ended_at, result, failed_tests from builds where failed_tests <> '[]'
   order by ended_at desc limit :searched
 ) as failed
 join buildsets on buildsets.id = failed.buildset_id
 join json_each(failed.failed_tests) as test
 where test.value ->> 'name' in (select value from json_each(:tests))
+  and failed.result in (select value from json_each(:conclusive))
   and (buildsets.connection <> :connection or buildsets.change_number is not :change_number)
 order by failed.ended_at desc limit :limit
 

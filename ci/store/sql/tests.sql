@@ -68,13 +68,15 @@ group by buildsets.branch
 
 -- name: tests_failing_on_changes
 -- Of the builds of a job that have failed tests, those that list all of them: a patch that breaks more is no evidence.
+-- In a build whose result is not `conclusive` (a JSON list) tests fail of what is wrong with the CI.
 -- The plus keeps SQLite from the index of all builds of the job. `builds`: when each ended, by id, as JSON.
 select test.value ->> 'name' as name, test.value ->> 'idempotent_id' as idempotent_id,
   count(distinct buildsets.connection || ' ' || change_number) as changes,
   json_group_object(failed.id, failed.ended_at) as builds
 from (
   select id, buildset_id, ended_at, failed_tests from builds where failed_tests <> '[]' and ended_at >= :since
-    and +job_name = :job and json_array_length(failed_tests) >= (counts ->> 'failed')
+    and +job_name = :job and result in (select value from json_each(:conclusive))
+    and json_array_length(failed_tests) >= (counts ->> 'failed')
 ) as failed
 cross join buildsets on buildsets.id = failed.buildset_id
 cross join json_each(failed.failed_tests) as test

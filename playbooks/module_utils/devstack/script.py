@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
@@ -16,6 +17,7 @@ READ_LINES = 400
 ERROR_LINE = re.compile(r"\[ERROR\] |^E: |^ERROR: |No space left on device|error: .*fail", re.IGNORECASE)
 TASK_LINE = re.compile(r"(?:TASK|RUNNING HANDLER) \[(.+)\]")
 FATAL_LINE = re.compile(r"fatal: \[.+?\]|ERROR! |\[ERROR\]: ")
+FATAL_RESULT = re.compile(r"fatal: \[(.+?)\]: (FAILED|UNREACHABLE)!(?: => (.*))?")
 REASON_CHARACTERS = 400
 
 
@@ -90,7 +92,20 @@ def _of_ansible(log: str) -> str:
     said = lines[last].strip()
     if said.endswith("=>"):
         said += next((f" {line.strip()}" for line in lines[last + 1 :] if line.strip().startswith("msg:")), "")
-    return f"{task + ': ' if task else ''}{said}"[:REASON_CHARACTERS]
+    found = FATAL_RESULT.fullmatch(said)
+    if not found:
+        return f"{task + ': ' if task else ''}{said}"[:REASON_CHARACTERS]
+    place = f"{task or 'a task'} {'failed on' if found[2] == 'FAILED' else 'could not reach'} {found[1]}"
+    return (place + (f": {_message(found[3])}" if found[3] else ""))[:REASON_CHARACTERS]
+
+
+def _message(result: str) -> str:
+    """Return what a task's result says to people, the result itself where that is not clear."""
+    try:
+        said = json.loads(result)["msg"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return result.removeprefix("msg: ")
+    return " ".join(said.split()) if isinstance(said, str) and said.strip() else result
 
 
 def environment(devstack: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
 GIT_SECONDS = 300
+# Of one history: messages are hostile, and each revert that they speak of is looked up by git.
+MOST_COMPARISONS = 20_000
+COMPARING_SECONDS = 300
 SHOWN = 300
 SHA = r"([0-9a-f]{7,40})\b"
 ANY_ID = re.compile(rb"I[0-9a-f]{40}")
@@ -79,6 +83,8 @@ class _History:
         self._carriers = [one for one in commits if one.change_id in change_ids]
         self._reverting = [one for one in commits if one.reverts]
         self._reverted: dict[str, bool] = {}
+        self._compared = 0
+        self._give_up_at = time.monotonic() + COMPARING_SECONDS
 
     def commit_of(self, change_id: str) -> str | None:
         for one in self._carriers:
@@ -118,6 +124,11 @@ class _History:
         return False
 
     def _is_ancestor(self, older: str, newer: str) -> bool:
+        if self._compared >= MOST_COMPARISONS or time.monotonic() > self._give_up_at:
+            raise GitError(
+                f"what the reverts in its history take back is not clear after {self._compared} comparisons of commits"
+            )
+        self._compared += 1
         return _run(self._repository, "merge-base", "--is-ancestor", older, newer).returncode == 0
 
 

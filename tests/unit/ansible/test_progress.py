@@ -46,23 +46,25 @@ def test_the_order_tells_two_runs_of_one_playbook_apart(progress):
 def test_a_failure_names_phase_playbook_task_host_and_the_first_line(progress):
     send(progress, "playbook", path="")
     result(progress, "failed", role="deploy", message="no such package\nlong story")
-    assert progress.failure == "pre-run same.yaml: task 'deploy : list' failed on compute: no such package"
+    assert progress.failure == "no such package (task 'deploy : list' failed on compute, pre-run same.yaml)"
+    result(progress, "failed", message="non-zero return code")
+    assert progress.failure == "task 'list' failed on compute: non-zero return code (pre-run same.yaml)"
 
 
 def test_a_first_line_that_only_announces_is_told_with_the_last_one(progress):
     send(progress, "playbook", path="")
     result(progress, "failed", message="nova-compute ended; the end of its log:\n  File x\nNameError: no such name\n\n")
-    assert progress.failure.endswith("nova-compute ended; the end of its log: NameError: no such name")
+    assert progress.failure.startswith("nova-compute ended; the end of its log: NameError: no such name (task ")
     assert rows(progress)[0]["message"] == "nova-compute ended; the end of its log: NameError: no such name"
     result(progress, "failed", message="alone:")
-    assert progress.failure.endswith("compute: alone:")
+    assert progress.failure.startswith("alone: (")
 
 
 def test_an_unreachable_node_is_told_with_sshs_own_complaint(progress):
     send(progress, "playbook", path="")
     result(progress, "unreachable", message="Make sure it can be reached over ssh: @@@@\nHost key verification failed.")
     assert progress.unreachable == {"compute"}
-    assert progress.failure.endswith("unreachable on compute: Host key verification failed")
+    assert progress.failure.startswith("Host key verification failed (task 'list' unreachable on compute, ")
 
 
 def test_an_ignored_failure_is_none(progress):

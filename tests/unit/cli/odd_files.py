@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from ci.skip_lists.files import MAX_LIST_BYTES
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -23,6 +25,12 @@ def loop(path: Path) -> None:
 
 def device(path: Path) -> None:
     path.symlink_to("/dev/zero")
+
+
+def large(path: Path) -> None:
+    """A file that is larger than any list, and takes no room."""
+    with path.open("wb") as file:
+        file.truncate(MAX_LIST_BYTES + 1)
 
 
 def nowhere(path: Path) -> None:

@@ -7,7 +7,9 @@ import time
 
 import pytest
 
+from ci import bootstrap
 from ci.cli import root
+from ci.config.site import load_site
 from tests.site_repository import SiteRepository
 from tests.unit.config.conftest import SiteFolder
 from tests.unit.skip_lists.lists import skip_list
@@ -36,6 +38,14 @@ def test_the_last_state_of_each_month(repository, capsys):
     assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
         ["Entries"], ["Month", "All", "a", "b"], ["2020-01", "4", "4"], ["2020-03", "6", "4", "2"],
     ]  # fmt: skip
+
+
+def test_the_service_counts_the_same(repository, tmp_path):
+    points = bootstrap.count_entries(tmp_path, lambda: load_site(tmp_path).layout)
+    assert [(point.commit.subject, point.entries) for point in points] == [("begin", 5), ("less", 4), ("more", 6)]
+    elsewhere = tmp_path.parent / "no-repository"
+    elsewhere.mkdir()
+    assert bootstrap.count_entries(elsewhere, lambda: load_site(tmp_path).layout) == ()
 
 
 def test_each_commit_as_json(repository, capsys):

@@ -140,6 +140,9 @@ def test_what_is_neither_a_job_nor_a_list_is_told(site, capsys):
     assert diff("smal", "full") == 2
     told = capsys.readouterr().err
     assert told == "no list smal, and no job of that name that has lists (did you mean `small`?)\n"
+    assert diff("xyz", "zyx") == 2
+    known = capsys.readouterr().err.partition("known: ")[2].rstrip(")\n").split(", ")
+    assert len(known) == len(set(known)) > 1
 
 
 def test_a_list_with_errors_is_not_compared(site, capsys):

@@ -120,6 +120,44 @@ def test_a_test_that_the_lists_hold_twice_may_run_twice(tmp_path):
     assert read_tests(publish(tmp_path, stream(*PASSED, PASSED[0]), chosen=(ONE, ONE, TWO))).problem == ""
 
 
+@pytest.mark.parametrize(
+    ("ran", "expected"),
+    [
+        ([PASSED[0]] * 3, "ran 3 times, and was to run 2 times"),
+        ([PASSED[0]], "was to run 2 times, and left 1 of the results"),
+        ([PASSED[0], (ONE, None, {})], "did not come to its end"),
+        ([], "was to run and left no result"),
+    ],
+)
+def test_a_test_that_the_lists_hold_twice_runs_neither_more_often_nor_less(ran, expected):
+    tests = read_stream(io.BytesIO(stream(*ran, PASSED[1]))).tests
+    (error,) = compare(Plan(frozenset()), Lists((ONE, ONE, TWO)), tests)
+    assert (error.message, error.test) == (f"test {CLASS}.test_boot {expected}", ONE)
+
+
+@pytest.mark.parametrize("scenario", ["(ipv6)", "(IPv4, stateful)", "([id-1])"])
+def test_a_scenario_is_a_test_of_its_own_and_has_the_id_of_its_test(tmp_path, scenario):
+    chosen = (ONE, f"{ONE}{scenario}")
+    assert read_tests(publish(tmp_path, stream(PASSED[0]), chosen=chosen)).problem == (
+        f"test {CLASS}.test_boot{scenario} was to run and left no result"
+    )
+    forbidden = stream(PASSED[0], (f"{SKIPPED}{scenario}", "success", {}))
+    assert read_tests(publish(tmp_path, forbidden, chosen=(ONE,))).problem == (
+        f"test {CLASS}.test_pause{scenario} is on the skip list and ran"
+    )
+
+
+def test_names_without_end_are_told_apart_and_keep_their_ids(tmp_path):
+    one, other = (f"{CLASS}.test_{'x' * 2000}_{end}[id-{BOOT}]" for end in "ab")
+    assert read_tests(publish(tmp_path, stream((one, "success", {})), chosen=(one,))).problem == ""
+    read_tests(publish(tmp_path, stream((one, "success", {})), chosen=(one, other)))
+    assert codes(tmp_path) == ["no-result"]
+    forbidden = f"{CLASS}.test_{'x' * 2000}[compute,id-{PAUSE}]"
+    read_tests(publish(tmp_path, stream((one, "success", {}), (forbidden, "success", {})), chosen=(one,)))
+    assert codes(tmp_path) == ["skipped-ran"]
+    assert max(len(test["id"]) for test in json.loads((tmp_path / "tests.json").read_text())["tests"]) == 1000
+
+
 def test_scenarios_belong_to_their_class(tmp_path):
     chosen = (of_scenario("v1.2"), of_scenario("v2.0"))
     assert read_tests(publish(tmp_path, stream((SET_UP, "skip", {"reason": "x"})), chosen=chosen)).problem == (

@@ -103,6 +103,13 @@ def test_more_tests_than_there_can_be_are_cut(tmp_path, monkeypatch):
     assert [name for name, _, _ in read(tmp_path)] == ["t0", "t1", "t2"]
 
 
+def test_a_file_of_nothing_but_rubbish_is_soon_given_up(tmp_path):
+    (tmp_path / REPORT_NAME).write_text(
+        f"{json.dumps(row('first'))}\n" + f"{'[' * 999}\n" * 1001 + json.dumps(row("last"))
+    )
+    assert [name for name, _, _ in read(tmp_path)] == ["first"]
+
+
 def test_a_report_that_is_too_large_is_not_read(tmp_path, monkeypatch):
     rows(tmp_path, row())
     monkeypatch.setattr(report_module, "MAX_REPORT_BYTES", 10)

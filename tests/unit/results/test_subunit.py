@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ci.model.build import ResultCounts
+from ci.model.history import RanTest, Verdict
 from ci.results.outcome import MAX_FAILED_TESTS, read_tests
-from ci.results.subunit import read_stream
+from ci.results.report import JsonReports
+from ci.results.subunit import name_of, read_stream
 
 START = datetime(2026, 11, 22, tzinfo=UTC)
 UUID = "c3d4e5f6-a7b8-9012-cdef-123456789012"
@@ -51,6 +53,23 @@ def test_a_whole_stream():
     assert (skipped.status, skipped.idempotent_id, skipped.detail) == ("skip", "", "no volumes")
     assert failed.has_failed
     assert failed.detail.endswith("ValueError: no")
+
+
+def test_scenarios_of_a_test_are_tests_with_names_of_their_own_and_one_id(tmp_path):
+    content = stream((f"{NAME}[id-{UUID}](ipv4)", "success", {}), (f"{NAME}[id-{UUID}](ipv6)", "fail", {}))
+    (tmp_path / "testrepository.subunit").write_bytes(content)
+    report = read_tests(tmp_path)
+    assert report.counts == ResultCounts(passed=1, failed=1)
+    assert [test.name for test in report.failed_tests] == [f"{NAME}(ipv6)"]
+    assert JsonReports().read(tmp_path) == (
+        RanTest(f"{NAME}(ipv4)", UUID, Verdict.PASSED),
+        RanTest(f"{NAME}(ipv6)", UUID, Verdict.FAILED),
+    )
+
+
+@pytest.mark.parametrize("tags", [f"[id-{UUID}", "[a b]", "[]"])
+def test_what_only_looks_like_tags_ends_a_name_all_the_same(tags):
+    assert "[" not in name_of(f"{NAME}{tags}")
 
 
 def test_a_test_that_was_running_when_the_node_died_has_failed():

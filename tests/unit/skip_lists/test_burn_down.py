@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ci.errors import CIError
 from ci.git.file_history import file_history
-from ci.skip_lists.burn_down import BlockCounter, burn_down
+from ci.skip_lists.burn_down import KNOWN_SECONDS, BlockCounter, KnownBurnDown, burn_down
 from ci.skip_lists.parse import parse_skip_list
 from tests.site_repository import SiteRepository
 from tests.unit.skip_lists.lists import identity, skip_list
@@ -165,3 +166,20 @@ def test_paragraphs_are_counted_as_the_whole_list_is(text):
         by_reason[block.head.get("reason", "")] += len(block.entries)
     by_reason[""] += parsed.expressions - len(parsed.entries)
     assert Counter(BlockCounter().count(text.encode())) == +by_reason
+
+
+def test_it_is_counted_now_and_then_and_what_was_known_stays_when_it_cannot_be():
+    now, answers = [0.0], [("one",), ("two",), CIError("damaged"), ("four",)]
+
+    def count():
+        answer = answers.pop(0)
+        if isinstance(answer, CIError):
+            raise answer
+        return answer
+
+    known = KnownBurnDown(count, lambda: now[0])
+    seen = []
+    for seconds in (0, KNOWN_SECONDS - 1, KNOWN_SECONDS, KNOWN_SECONDS * 2, KNOWN_SECONDS * 3 - 1, KNOWN_SECONDS * 3):
+        now[0] = seconds
+        seen.append(known.points())
+    assert seen == [("one",), ("one",), ("two",), ("two",), ("two",), ("four",)]

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ci.errors import CIError
+from ci.skip_lists.files import MAX_LIST_BYTES
 from ci.skip_lists.parse import parse_skip_list
 from ci.skip_lists.waits import WaitingLists, waits, without
+from tests.unit.cli.odd_files import device, fifo, large
 
 ONE, OTHER = f"I{'1' * 40}", f"I{'2' * 40}"
 
@@ -109,6 +111,16 @@ def test_lists_are_read_from_the_site_each_time(tmp_path):
     assert [wait.until for wait in lists.waits("x.txt")] == [ONE]
     (tmp_path / "x.txt").write_text(block(1))
     assert lists.waits("x.txt") == ()
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [(device, "is not a file"), (fifo, "is not a file"), (large, f"is larger than {MAX_LIST_BYTES} bytes")],
+)
+def test_what_stands_in_the_place_of_a_list_is_not_read_without_end(tmp_path, make, said):
+    make(tmp_path / "x.txt")
+    with pytest.raises(CIError, match=f"^x.txt: {said} "):
+        WaitingLists(lambda: tmp_path).waits("x.txt")
 
 
 @st.composite

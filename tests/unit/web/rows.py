@@ -134,13 +134,16 @@ class Rows:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def failed(self, number: int, name: str, tests: tuple[FailedTest, ...], *, age: float = 600.0) -> Build:
+    def failed(
+        self, number: int, name: str, tests: tuple[FailedTest, ...], *, age: float = 600.0,
+        result: Result = Result.FAILURE,
+    ) -> Build:  # fmt: skip
         """Add an ended buildset whose first build failed with these tests."""
         buildset = self.buildset(change(number), name, age=age + 4000)
         first, second = buildset.builds
         counts = ResultCounts(200, len(tests), 30)
         error = f"{len(tests)} tests failed"
-        failed = self.end(first, Result.FAILURE, error=error, tests=tests, counts=counts, age=age)
+        failed = self.end(first, result, error=error, tests=tests, counts=counts, age=age)
         self.end(second, Result.SUCCESS, counts=ResultCounts(1200, 0, 80), age=age)
         self.end_buildset(buildset, Result.FAILURE, age=age)
         return failed

@@ -76,6 +76,17 @@ def test_the_same_failure_on_the_same_change_is_no_alibi(ask, rows):
     assert "Probably the patch" in ask(f"/build/{first.id}").text
 
 
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [(Result.TIMED_OUT, "Perhaps not the patch"), (Result.ERROR, "Probably the patch"),
+     (Result.CANCELED, "Probably the patch")],
+)  # fmt: skip
+def test_a_failure_where_the_ci_itself_failed_is_no_alibi(ask, rows, result, said):
+    first = rows.failed(7, "c1", (FailedTest(TEST),), age=900)
+    rows.failed(8, "c2", (FailedTest(TEST),), age=500, result=result)
+    assert said in ask(f"/build/{first.id}").text
+
+
 def test_a_build_is_found_by_the_beginning_of_its_id(ask, ids):
     assert ask("/build/b20").status == 200
     assert ask("/build/b2").status == 404  # two builds begin like that
