@@ -252,6 +252,15 @@ def test_a_connection_that_breaks_while_tempest_runs_makes_no_second_run(lab):
     assert lab.told("tests.json")["audit"]["errors"] == []
 
 
+def test_a_full_disk_is_the_cis_fault_whatever_failed(lab):
+    run = lab.site / "playbooks/module_utils/tempest_run/run.py"
+    run.write_text(run.read_text().replace("ROOM_BYTES = 64 << 20", "ROOM_BYTES = 1 << 60"))
+    lab.programs("fail")
+    outcome = lab.build(NO_PAUSE)
+    assert outcome.result == Result.ERROR
+    assert outcome.error.startswith("tempest: the node's disk is full (")
+
+
 def test_tempest_without_any_result_is_the_cis_fault(lab):
     lab.programs("", patch="exit 3")
     outcome = lab.build(NO_PAUSE)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.cloud import once, processes
+from ansible.module_utils.devstack import verdict
 from ansible.module_utils.tempest_run import stestr
 from ansible.module_utils.tempest_run.selection import Selection, common_package, select
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 SHOWN_FAILURES = 20
 SHOWN_STALE = 50
+# With less left on the node's disk a failure is the CI's fault, as one of stack.sh is.
+ROOM_BYTES = 64 << 20
 UNENDED = "tempest did not come to its end"
 LOST = "tempest was ended from outside: the node restarted, or somebody killed it"
 
@@ -94,10 +97,15 @@ class TempestRun:
             status = once.run(self.workspace, command)
         except once.LostError:
             status, lost = -1, LOST
+        is_full = processes.room_bytes(self.workspace) < ROOM_BYTES
+        if is_full:
+            verdict.release(self.workspace)
         summary = self._summary(variables)
         summary["console"] = processes.tail(console, 40).splitlines()
         if lost:
             raise TempestError(lost)
+        if status and is_full:
+            raise TempestError(f"the node's disk is full ({self.workspace}): no test fails for its own reasons then")
         _judge(tests, summary, status, processes.tail(console, 15))
         return summary
 
