@@ -314,7 +314,16 @@ def build_engine(site: Site, folders: Folders) -> Engine:
     limits = Limits(site.settings.log_days, site.settings.history_days)
     known = KnownBurnDown(partial(count_entries, site.folder, in_force.layout), time.monotonic)
     pages = Sources(
-        store.views, store.buildsets, (nodes,), folders, where, clock, pulse, disk, site.settings.name, threads.dead,
+        store.views,
+        store.buildsets,
+        (nodes,),
+        folders,
+        where,
+        clock,
+        pulse,
+        disk,
+        site.settings.name,
+        threads.dead,
         known.points,
     )
     web = WebServer(create_app(pages), Listen(site.settings.listen_address, site.settings.port))

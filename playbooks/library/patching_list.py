@@ -9,7 +9,7 @@ DOCUMENTATION = """
 module: patching_list
 short_description: Cherry-picks open changes that are not in a source already, and tells which entries are stale
 options:
-  entries: {description: "Project -> changes, each as 12345 or 12345,2", type: dict, required: true}
+  entries: {description: "Project -> changes, each as 12345 or 12345,2", type: raw, required: true}
   list_name: {description: What the list is called in messages, type: str, required: true}
   gerrit_url: {description: Where the changes are, type: str, required: true}
   base_dir: {description: "Devstack's folder of sources", type: path, required: true}
@@ -20,7 +20,7 @@ def main() -> None:
     """Run as an Ansible module."""
     module = AnsibleModule(
         {
-            "entries": {"type": "dict", "required": True},
+            "entries": {"type": "raw", "required": True},
             "list_name": {"type": "str", "required": True},
             "gerrit_url": {"type": "str", "required": True},
             "base_dir": {"type": "path", "required": True},

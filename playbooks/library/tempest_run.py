@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.cloud import once
-from ansible.module_utils.tempest_run.run import SHOWN_STALE, TempestError, TempestRun, TestsFailed
+from ansible.module_utils.tempest_run.run import SHOWN_STALE, Reader, TempestError, TempestRun, TestsFailed
 
 DOCUMENTATION = """
 module: tempest_run
@@ -12,6 +12,9 @@ short_description: Chooses tests, runs them, publishes lists, stream, page and c
 options:
   workspace: {description: "The build's folder, with deployment.json", type: path, required: true}
   reader: {description: Text of the program that reads a result stream, type: str, required: true}
+  scrubber: {description: "Text of what hides in it, which the reader imports", type: str, required: true}
+  hidden_domains: {description: Names below them are hidden there, type: list, default: []}
+  hidden_networks: {description: Their addresses are hidden there, type: list, default: []}
   once: {description: A text of this task alone; tempest runs once for it, type: str, required: true}
   plan: {description: "What runs and what does not: the content of skip-list.json", type: dict, required: true}
   concurrency: {description: Worker processes, type: int, default: 1}
@@ -25,6 +28,9 @@ def main() -> None:
         {
             "workspace": {"type": "path", "required": True},
             "reader": {"type": "str", "required": True},
+            "scrubber": {"type": "str", "required": True},
+            "hidden_domains": {"type": "list", "elements": "str", "default": []},
+            "hidden_networks": {"type": "list", "elements": "str", "default": []},
             "once": {"type": "str", "required": True},
             "plan": {"type": "dict", "required": True},
             "concurrency": {"type": "int", "default": 1},
@@ -41,7 +47,8 @@ def main() -> None:
 def _run(module: AnsibleModule) -> None:
     given = module.params
     try:
-        tempest = TempestRun(given["workspace"], given["reader"], given["once"])
+        reader = Reader(*(given[name] for name in ("reader", "scrubber", "hidden_domains", "hidden_networks")))
+        tempest = TempestRun(given["workspace"], reader, given["once"])
     except OSError as error:
         module.fail_json(msg=f"Tempest: {error}")
     try:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from . import bench_burst, bench_history, bench_latency, bench_replay, bench_simulated, bench_skip_list
+from . import bench_burst, bench_history, bench_latency, bench_replay, bench_roles, bench_simulated, bench_skip_list
 from .bench_stage import BenchError
 from .gerrit import GerritError
 from .service import ServiceError
@@ -73,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     skip_list = kinds.add_parser("skip-list", help="a long skip list against all tests, beside stestr's reading of it")
     skip_list.set_defaults(run=lambda options: bench_skip_list.run(options.tests, say), show=bench_skip_list.show)
     skip_list.add_argument("--tests", type=Path, metavar="FILE", help="output of `stestr list` (made-up tests)")
+    roles = kinds.add_parser("roles", help="what the roles of a devstack build cost apart from stack.sh and tempest")
+    roles.set_defaults(run=lambda _: bench_roles.run(say), show=bench_roles.show)
     for kind in kinds.choices.values():
         kind.add_argument("--json", type=_writable, metavar="FILE", help="also write all figures into this file")
     return parser

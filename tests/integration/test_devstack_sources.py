@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
@@ -230,6 +231,8 @@ def test_a_conflict_names_entry_and_file_and_leaves_the_source_as_it_was(lab, pa
         ({"openstack/nova": ["7,9"]}, "openstack/nova 7,9: Gerrit has no such patch set (remove it)"),
         ({"openstack/nova": ["x"]}, "openstack/nova: 'x' is not a change (write 12345 or 12345,2)"),
         ({"../../etc": [7]}, "'../../etc' is not the name of a project"),
+        (["openstack/nova"], "it holds no projects with their changes (write openstack/nova: [12345])"),
+        ("openstack/nova", "it holds no projects with their changes (write openstack/nova: [12345])"),
     ],
 )
 def test_an_entry_that_is_of_no_use(lab, patches, entries, says):
@@ -240,6 +243,32 @@ def test_an_entry_that_is_of_no_use(lab, patches, entries, says):
     with pytest.raises(module("devstack.patches").PatchError) as failed:
         apply(lab, patches, entries)
     assert str(failed.value) == f"{LIST}: {says}"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [],
+        "text",
+        7,
+        {"revisions": None},
+        {"revisions": {"x": {"a": 1}}},
+        {"revisions": {"x": {"ref": "refs/changes/07/7/1"}}},
+        {"status": 1, "revisions": []},
+    ],
+    ids=str,
+)
+def test_what_gerrit_answers_may_be_no_change(lab, patches, monkeypatch, answer):
+    lab.place(lab.wanted())
+    told = (
+        {"current_revision": "x", "branch": "master", "status": "NEW", **answer} if isinstance(answer, dict) else answer
+    )
+    content = b")]}'\n" + json.dumps(told).encode()
+    monkeypatch.setattr(patches, "answer", lambda _: content)
+    with pytest.raises(
+        module("devstack.patches").PatchError, match="openstack/nova 7: what Gerrit answers is no change"
+    ):
+        apply(lab, patches, {"openstack/nova": [7]})
 
 
 def test_a_gerrit_that_does_not_answer_is_said(lab, patches):

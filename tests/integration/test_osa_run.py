@@ -7,7 +7,7 @@ import yaml
 
 from ci.model.build import Result, ResultCounts
 from tests.fakes import devstack, osa
-from tests.integration.test_devstack_run import BUILD, Lab
+from tests.fakes.devstack_build import BUILD, Lab
 
 PLAYBOOKS = [f"openstack-ansible setup-{name}.yml" for name in ("hosts", "infrastructure", "openstack")]
 STEPS = ["bootstrap-ansible.sh", "bootstrap-aio.sh", *PLAYBOOKS]

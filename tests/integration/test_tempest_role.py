@@ -32,8 +32,14 @@ DEPLOY = """\
   ansible.builtin.shell: |
     set -e
     mkdir -p {{ workspace }}/results
-    printf '{"programs": "%s", "tempest_conf": "/dev/null"}' "{{ programs }}" > {{ workspace }}/deployment.json
+    conf="{{ tempest_conf | default('/dev/null') }}"
+    printf '{"programs": "%s", "tempest_conf": "%s"}' "{{ programs }}" "$conf" > {{ workspace }}/deployment.json
     {{ patch }}
+"""
+SHARED = """\
+workspace: {workspace}
+hidden_domains: [vendor.example]
+hidden_networks: [10.0.0.0/8]
 """
 TEMPEST = """\
 #!/bin/sh
@@ -66,7 +72,7 @@ class Lab:
         self.folder, self.sshd, self.name = folder, sshd, uuid.uuid4().hex
         self.site, self.history = folder / "site", History(folder / "nova")
         shutil.copytree(ROOT / "playbooks", self.site / "playbooks")
-        (self.site / "playbooks/group_vars/all.yaml").write_text(f"workspace: {folder}/{self.name}\n")
+        (self.site / "playbooks/group_vars/all.yaml").write_text(SHARED.format(workspace=folder / self.name))
         (self.site / "skip_lists").mkdir()
         self.role("main", DEPLOY)
         self.role("prepare", "- ansible.builtin.debug:\n    msg: prepared\n")
@@ -180,11 +186,16 @@ def test_a_list_that_cannot_be_used_stops_the_build_in_pre_run(lab):
 
 def test_failed_tests_of_a_whole_run_are_the_patchs(lab):
     lab.programs("fail,no-volumes")
-    outcome = lab.build(NO_PAUSE)
+    (lab.folder / "tempest.conf").write_text("[auth]\nadmin_password = secretadmin\n")
+    outcome = lab.build(NO_PAUSE, tempest_conf=f"{lab.folder}/tempest.conf")
     assert outcome.result == Result.FAILURE, outcome.error
     assert "1 of 3 tests failed" in outcome.error
     assert [test.name for test in outcome.failed_tests] == [f"{CLASS}.test_boot"]
+    assert outcome.failed_tests[0].reason.endswith("no server at address-1, host-1, with ***")
     assert lab.told("tests.json")["audit"]["errors"] == []
+    for name in ("testrepository.subunit", "testr_results.html", "tests.json"):
+        content = (lab.folder / "build/logs" / name).read_bytes()
+        assert not any(hidden in content for hidden in (b"10.1.2.3", b"vendor.example", b"secretadmin")), name
 
 
 def test_a_class_whose_set_up_fails_is_the_patchs(lab):
@@ -239,6 +250,15 @@ def test_a_connection_that_breaks_while_tempest_runs_makes_no_second_run(lab):
     assert [test.name for test in outcome.failed_tests] == [f"{CLASS}.test_boot"]
     assert runs.read_text() == "run\n"
     assert lab.told("tests.json")["audit"]["errors"] == []
+
+
+def test_a_full_disk_is_the_cis_fault_whatever_failed(lab):
+    run = lab.site / "playbooks/module_utils/tempest_run/run.py"
+    run.write_text(run.read_text().replace("ROOM_BYTES = 64 << 20", "ROOM_BYTES = 1 << 60"))
+    lab.programs("fail")
+    outcome = lab.build(NO_PAUSE)
+    assert outcome.result == Result.ERROR
+    assert outcome.error.startswith("tempest: the node's disk is full (")
 
 
 def test_tempest_without_any_result_is_the_cis_fault(lab):

@@ -130,6 +130,12 @@ def tail(path: str, lines: int = 25) -> str:
     return "\n".join(text.splitlines()[-lines:])
 
 
+def room_bytes(folder: str) -> int:
+    """Return how much of a disk may still be written."""
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
+
+
 def _recorded(folder: str) -> dict[int, int | None]:
     rows: dict[int, int | None] = {}
     try:

@@ -44,8 +44,10 @@ class Patch:
         return f"{self.project} {self.entry}"
 
 
-def apply_all(entries: dict[str, Any], list_name: str, gerrit_url: str, base_dir: str) -> list[str]:
+def apply_all(entries: Any, list_name: str, gerrit_url: str, base_dir: str) -> list[str]:
     """Cherry-pick what is neither merged nor in the source already; return a line for each entry. Raises PatchError."""
+    if not isinstance(entries or {}, dict):
+        raise PatchError(f"{list_name}: it holds no projects with their changes (write openstack/nova: [12345])")
     said = []
     for project, changes in (entries or {}).items():
         folder = os.path.join(base_dir, project.rpartition("/")[2])
@@ -81,12 +83,16 @@ def _ask(gerrit_url: str, list_name: str, project: str, entry: str) -> Patch:
         raise PatchError(f"{list_name}: {project} {entry}: Gerrit answers {error.code} {error.reason}") from None
     except (OSError, ValueError) as error:
         raise PatchError(f"{list_name}: {project} {entry}: Gerrit cannot be asked: {error}") from None
-    revisions = told.get("revisions", {})
-    newest = revisions.get(told.get("current_revision"))
-    wanted = next((one for one in revisions.values() if str(one["_number"]) == patchset), None) if patchset else newest
-    if not wanted or not REF.fullmatch(wanted["ref"]) or not CHANGE_ID.fullmatch(told["change_id"]):
-        raise PatchError(f"{list_name}: {project} {entry}: Gerrit has no such patch set (remove it)")
-    return Patch(project, entry, told["status"], told["branch"], told["change_id"], wanted["ref"])
+    try:
+        revisions = told.get("revisions", {})
+        newest = revisions.get(told.get("current_revision"))
+        named = (one for one in revisions.values() if str(one["_number"]) == patchset)
+        wanted = next(named, None) if patchset else newest
+        if not wanted or not REF.fullmatch(wanted["ref"]) or not CHANGE_ID.fullmatch(told["change_id"]):
+            raise PatchError(f"{list_name}: {project} {entry}: Gerrit has no such patch set (remove it)")
+        return Patch(project, entry, str(told["status"]), str(told["branch"]), told["change_id"], wanted["ref"])
+    except (AttributeError, KeyError, TypeError):
+        raise PatchError(f"{list_name}: {project} {entry}: what Gerrit answers is no change") from None
 
 
 def _apply(patch: Patch, folder: str, gerrit_url: str, list_name: str) -> str:

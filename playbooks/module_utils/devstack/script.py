@@ -68,7 +68,7 @@ def run(workspace: str, script: Script, room_mebibytes: int) -> float:
         return round(time.monotonic() - begun, 1)
     end = processes.tail(script.log, SHOWN_LINES)
     for place in dict.fromkeys((script.folder, workspace)):
-        if room_bytes(place) < room_mebibytes << 20:
+        if processes.room_bytes(place) < room_mebibytes << 20:
             raise CIFault(f"{script.name} failed because the node's disk is full ({place})\n{end}")
     if status == once.TIMED_OUT:
         raise ScriptError(f"{script.name} timed out after {script.timeout_seconds:.0f} s; its last lines:\n{end}")
@@ -119,9 +119,3 @@ def environment(devstack: str) -> dict[str, str]:
         "LC_ALL": "C.UTF-8",
         "TERM": "dumb",
     }
-
-
-def room_bytes(folder: str) -> int:
-    """Return how much of a disk may still be written."""
-    found = os.statvfs(folder)
-    return found.f_bavail * found.f_frsize

@@ -22,10 +22,15 @@ def reserve(workspace: str, mebibytes: int) -> None:
         os.posix_fallocate(stream.fileno(), 0, mebibytes << 20)
 
 
-def tell(workspace: str, problem: str) -> None:
-    """Publish the problem: the build then ends as an ERROR of the CI."""
+def release(workspace: str) -> None:
+    """Have the room that was kept back."""
     with suppress(FileNotFoundError):
         os.unlink(os.path.join(workspace, RESERVE))
+
+
+def tell(workspace: str, problem: str) -> None:
+    """Publish the problem: the build then ends as an ERROR of the CI."""
+    release(workspace)
     folder = os.path.join(workspace, "results")
     os.makedirs(folder, exist_ok=True)
     path = os.path.join(folder, NAME)

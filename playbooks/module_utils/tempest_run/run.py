@@ -8,9 +8,11 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.cloud import once, processes
+from ansible.module_utils.devstack import verdict
 from ansible.module_utils.tempest_run import stestr
 from ansible.module_utils.tempest_run.selection import Selection, common_package, select
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 SHOWN_FAILURES = 20
 SHOWN_STALE = 50
+# With less left on the node's disk a failure is the CI's fault, as one of stack.sh is.
+ROOM_BYTES = 64 << 20
 UNENDED = "tempest did not come to its end"
 LOST = "tempest was ended from outside: the node restarted, or somebody killed it"
 
@@ -31,11 +35,21 @@ class TempestError(RuntimeError):
     """There is no whole run to judge the patch by; the message says why."""
 
 
+@dataclass(frozen=True)
+class Reader:
+    """The program that reads a result stream: its text, that of what it hides with, and what that is to hide."""
+
+    program: str
+    scrubber: str
+    domains: list[str]
+    networks: list[str]
+
+
 class TempestRun:
     """Tempest in the folder `tempest` of a workspace; what it publishes lies in `results` there."""
 
-    def __init__(self, workspace: str, reader: str, task: str) -> None:
-        """Take a workspace with a deployment.json, the text of the program that reads a result stream, and the task.
+    def __init__(self, workspace: str, reader: Reader, task: str) -> None:
+        """Take a workspace with a deployment.json, what reads a result stream, and the task.
 
         For one `task` tempest runs once, however often that is begun.
         """
@@ -83,10 +97,15 @@ class TempestRun:
             status = once.run(self.workspace, command)
         except once.LostError:
             status, lost = -1, LOST
+        is_full = processes.room_bytes(self.workspace) < ROOM_BYTES
+        if is_full:
+            verdict.release(self.workspace)
         summary = self._summary(variables)
         summary["console"] = processes.tail(console, 40).splitlines()
         if lost:
             raise TempestError(lost)
+        if status and is_full:
+            raise TempestError(f"the node's disk is full ({self.workspace}): no test fails for its own reasons then")
         _judge(tests, summary, status, processes.tail(console, 15))
         return summary
 
@@ -116,17 +135,24 @@ class TempestRun:
         recorded, is_whole = self._recorded()
         if recorded is None:
             return {"empty": True}
-        argv = [
-            os.path.join(self.programs, "python"),
-            "-",
-            recorded,
-            stream,
-            os.path.join(self.results, "testr_results.html"),
-        ]
-        done = subprocess.run(argv, input=self._reader, env=variables, capture_output=True, text=True, check=False)
+        argv = [os.path.join(self.programs, "python"), self._reading_program(), recorded, stream]
+        argv += [os.path.join(self.results, "testr_results.html"), self._rules()]
+        done = subprocess.run(argv, env=variables, capture_output=True, text=True, check=False)
         if done.returncode:
             raise TempestError(f"the result stream cannot be read:\n{done.stderr[-2000:]}")
         return {**json.loads(done.stdout.splitlines()[-1]), "is_whole": is_whole}
+
+    def _reading_program(self) -> str:
+        folder = os.path.join(self.folder, "reader")
+        os.makedirs(folder, exist_ok=True)
+        for name, text in (("scrub.py", self._reader.scrubber), ("read_stream.py", self._reader.program)):
+            with open(os.path.join(folder, name), "w", encoding="utf-8") as stream:
+                stream.write(text)
+        return os.path.join(folder, "read_stream.py")
+
+    def _rules(self) -> str:
+        rules = {"domains": self._reader.domains, "networks": self._reader.networks}
+        return json.dumps({**rules, "configurations": [self.configuration]})
 
     def _recorded(self) -> tuple[str | None, bool]:
         """Return what stestr has recorded, and whether it did so to the end: until then the file has another name."""

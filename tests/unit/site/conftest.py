@@ -49,7 +49,12 @@ def changed(layout):
         "two labels": job(OUT_OF_TREE, network={"port_labels": ["default", "prod_net"], "vnic_required_vfs": 3}),
         "other words": job(
             IN_TREE,
-            devstack_localrc={"WORDS": 'a "b" \\c `id` $(id) $HOME', "FORCE_CONFIG_DRIVE": None},
+            devstack_localrc={
+                "WORDS": 'a "b" \\c `id` $(id) $HOME',
+                "FORCE_CONFIG_DRIVE": None,
+                "T": "~root",
+                "SUM": "$[1]",
+            },
             devstack_services={"horizon": False, "n-novnc": None},
             devstack_plugins={"heat": "https://opendev.org/openstack/heat refs/changes/1/1/1", "nothing": None},
             devstack_plugin_ref="stable/x",

@@ -162,6 +162,7 @@ def test_null_takes_a_line_out_and_other_words_stay(conf):
     found, shipped = conf("other words"), conf(IN_TREE[-1])
     assert "FORCE_CONFIG_DRIVE" in shipped.localrc
     assert "FORCE_CONFIG_DRIVE" not in found.localrc
+    assert (found.localrc["T"], found.localrc["SUM"]) == ('"~root"', '"\\$[1]"')
     assert "n-novnc" not in found.on | found.off
     assert "horizon" in found.off
     assert found.plugins["heat"] == "https://opendev.org/openstack/heat refs/changes/1/1/1"

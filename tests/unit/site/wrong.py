@@ -18,7 +18,7 @@ class Wrong(NamedTuple):
 IN, OUT = "nova-in-tree", "nova-out-of-tree"
 L2 = "`network.l2` is one L2 plugin: ovs, sea, linuxbridge or none (sriov and macvtap run beside any of them)"
 BOOLEANS = "`network.sriov` and `network.macvtap` are true or false (without quotes)"
-PLAIN = "`network` holds plain names: letters, digits, `_`, `.` and `-`, and vlan_range as 1000:2000"
+PLAIN = "`network` holds plain names: letters, digits, `_`, `.` and `-`, and vlan_range of 1 to 4094, as 1000:2000"
 LINUX_BRIDGE = "`network.l2`: neutron has no Linux bridge since 2025.1 (choose ovs or sea)"
 NONE = "`network.l2`: none is for pike's in-tree driver, which plugs no ports (choose ovs or sea)"
 SEA = "`network.l2`: sea is a Shared Ethernet Adapter of PowerVM (choose ovs, or a PowerVM driver)"
@@ -59,6 +59,7 @@ WRONG = {
     "macvtap as a number": _network(OUT, "master", BOOLEANS, "macvtap", macvtap=1),
     "an interface with a shell line": _network(IN, "master", PLAIN, "interface", interface="eth0; reboot"),
     "an interface with a line break": _network(IN, "master", PLAIN, "interface", interface="eth0\n"),
+    "a VLAN that is none": _network(IN, "master", PLAIN, "vlan_range", vlan_range="1000:4095"),
     "a range that is none": _network(IN, "master", PLAIN, "vlan_range", vlan_range="1000-2000"),
     "a physical network with a quote": _network(IN, "master", PLAIN, "physical_network", physical_network='a"b'),
     "linuxbridge today": _network(IN, "master", LINUX_BRIDGE, "l2", l2="linuxbridge"),
@@ -128,6 +129,7 @@ WRONG_OSA = {
     "sriov": _osa(OSA, "network/sriov", network={"sriov": True}),
     "macvtap": _osa(OSA, "network/macvtap", network={"macvtap": True}),
     "an interface with a shell line": _osa(PLAIN, "network/interface", network={"interface": "eth0; reboot"}),
+    "a VLAN that is none": _osa(PLAIN, "network/vlan_range", network={"vlan_range": "0:9"}),
     "a range that is none": _osa(PLAIN, "network/vlan_range", network={"vlan_range": "1000-2000"}),
     "a bridge with a VIOS": _osa(
         MAPPINGS, "network/bridge_mappings/default", network={"bridge_mappings": {"default": "ent5:vios_1"}}

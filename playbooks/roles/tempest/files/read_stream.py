@@ -4,9 +4,11 @@ import contextlib
 import json
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 from os_testr import subunit2html
+from scrub import Scrubber  # lies beside this file on the node
 from subunit import ByteStreamToStreamResult, ProtocolTestCase
 from subunit.v2 import StreamResultToBytes
 from testtools import ExtendedToStreamDecorator, StreamToDict
@@ -17,6 +19,7 @@ PLACE = re.compile(r"(setUp|tearDown)(?:Class|Module) \((.+)\)$")
 
 # What a test logs may be a hundred times as long as what it says; the stream must travel whole.
 LOGS_BYTES = 32 << 20
+CODING = ("utf-8", "surrogateescape")
 TRACEBACK_BYTES = 32 << 10
 
 
@@ -25,6 +28,10 @@ class _Converter(ExtendedToStreamDecorator):
 
     room = LOGS_BYTES
 
+    def __init__(self, target: Any, scrubber: Scrubber) -> None:
+        super().__init__(target)
+        self._scrubber, self._held = scrubber, b""
+
     def addFailure(self, test, err=None, details=None):  # noqa: ANN001, ANN202, N802  # testtools' names
         if err or details:
             super().addFailure(test, err, details=details)
@@ -32,18 +39,27 @@ class _Converter(ExtendedToStreamDecorator):
     addError = addFailure  # noqa: N815
 
     def status(self, *arguments: Any, file_name: Any = None, file_bytes: Any = None, **others: Any) -> None:
-        """Hand on an event; the end of a traceback says most, and logs are kept while there is room."""
+        """Hand on an event; the end of a traceback says most, and logs are kept while there is room.
+
+        What is to be hidden may lie across two parts of a file: they are put together first.
+        """
         if file_bytes is not None:
+            self._held = (self._held + file_bytes)[-LOGS_BYTES:]
+            if not others.get("eof"):
+                return
+            file_bytes, self._held = self._held, b""
+            if self.room and str(others.get("mime_type")).startswith("text/"):
+                file_bytes = self._scrubber.text(file_bytes.decode(*CODING)).encode(*CODING)
             limit = TRACEBACK_BYTES if file_name.startswith("traceback") else self.room
             file_bytes = file_bytes[-limit:] if limit else b""
             self.room -= 0 if file_name.startswith("traceback") else len(file_bytes)
         super().status(*arguments, file_name=file_name, file_bytes=file_bytes, **others)
 
 
-def convert(recorded: str, path: str) -> None:
+def convert(recorded: str, path: str, scrubber: Scrubber) -> None:
     """Write stestr's record, which is of subunit's first version, as the version that tools exchange."""
     with open(recorded, "rb") as source, open(path, "wb") as target:
-        result = _Converter(StreamResultToBytes(target))
+        result = _Converter(StreamResultToBytes(target), scrubber)
         result.startTestRun()
         ProtocolTestCase(source).run(result)
         result.stopTestRun()
@@ -77,7 +93,11 @@ def read(path: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    convert(sys.argv[1], sys.argv[2])
+    rules = json.loads(sys.argv.pop())
+    hiding = Scrubber(rules["domains"], rules["networks"])
+    for configuration in rules["configurations"]:
+        hiding.learn(Path(configuration).read_text(encoding="utf-8", errors="replace"))
+    convert(sys.argv[1], sys.argv[2], hiding)
     told = read(sys.argv[2])
     sys.argv = ["subunit2html", *sys.argv[2:]]
     with contextlib.suppress(SystemExit):

@@ -14,7 +14,7 @@ class ServersTest(WithAttributes, testtools.TestCase):
     @attr("id-aaaaaaaa-1a2b-4c3d-8e4f-5a6b7c8d9e0f", "smoke")
     def test_boot(self):
         if "fail" in BEHAVIOUR:
-            self.fail("no server")
+            self.fail("no server at 10.1.2.3, ci-7.vendor.example, with secretadmin")
 
     @attr("id-bbbbbbbb-1a2b-4c3d-8e4f-5a6b7c8d9e0f")
     def test_pause(self):
