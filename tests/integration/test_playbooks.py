@@ -116,6 +116,17 @@ def test_a_service_that_ends_is_named_with_its_log_at_once(tmp_path):
         group.start([broken], timeout_seconds=30)
 
 
+def test_the_last_line_that_is_told_of_a_service_says_something(tmp_path):
+    services = module("cloud.services")
+    (tmp_path / "logs").mkdir()
+    prefix = "2026-11-26 13:48:30.441 17716 ERROR nova"
+    text = f"{prefix} ModuleNotFoundError: No module named 'x'\n{prefix}\n{prefix} [None req-1 - -]\n\n"
+    broken = services.Service("broken", [sys.executable, "-c", f"raise SystemExit({text!r})"], port=1)
+    with pytest.raises(services.ServiceError) as failed:
+        services.ServiceGroup(str(tmp_path), dict(os.environ)).start([broken], timeout_seconds=30)
+    assert str(failed.value).endswith(f"\n{prefix} ModuleNotFoundError: No module named 'x'")
+
+
 def test_secrets_are_hidden_when_packed(tmp_path):
     scrub = module("archive.scrub").Scrubber().configuration
     text = (

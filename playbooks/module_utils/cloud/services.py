@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -20,6 +21,9 @@ from ansible.module_utils.cloud import processes
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from concurrent.futures import Future
+
+
+BARE_PREFIX = re.compile(r"[\d-]+ [\d:.]+ \d+ [A-Z]+ [\w.]+( \[[^]]*\])*\s*|\s*")
 
 
 class ServiceError(RuntimeError):
@@ -126,7 +130,11 @@ class ServiceGroup:
         self._running[service.name] = (service, process)
 
     def _with_log(self, name: str, message: str) -> str:
-        return f"{message}; the end of its log:\n{processes.tail(self.log(name))}"
+        lines = processes.tail(self.log(name)).splitlines()
+        # oslo.log ends a traceback with a line that has nothing to say, and people read the last line first
+        while lines and BARE_PREFIX.fullmatch(lines[-1]):
+            lines.pop()
+        return "\n".join([f"{message}; the end of its log:", *lines])
 
 
 def _port_answers(port: int) -> bool:
