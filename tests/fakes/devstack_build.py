@@ -6,6 +6,7 @@ import shutil
 import sys
 import threading
 import time
+import uuid
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from ci.model.node import Node
 from tests.fakes import devstack
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILD = "devstack-build"
+# Of its own: what clean-up ends by this name may be other tests' on the same machine.
+BUILD = f"devstack-build-{uuid.uuid4().hex}"
 
 
 class Lab:
