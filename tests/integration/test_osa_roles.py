@@ -83,7 +83,7 @@ def test_a_node_that_does_not_fit_and_what_is_not_the_patchs_are_found_in_pre_ru
     begun.touch()
     told = said(hosts, {"name": "deploy_osa", "tasks_from": "prepare"})
     assert told.pop("no database").splitlines()[0] == failed(
-        "setup-infrastructure.yml", 2, fatal("setup-infrastructure.yml")
+        "setup-infrastructure.yml", 2, f"a task {fatal('setup-infrastructure.yml')}"
     )
     account = node.variables["osa_account"]
     assert told == {
