@@ -73,10 +73,11 @@ PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----
 PRIVATE_KEY_LENGTH = 20_000
 KEY_DATA = re.compile(r"[A-Za-z0-9+/=]{40,}")
 LINE = re.compile(r"[^\n]+")
-ADDRESS = re.compile(r"(?<![\w.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![\w]|\.[0-9])")
+# Ahead of an address there may be what ends "\\n" or "%2F", and behind it anything but more of it.
+ADDRESS = re.compile(r"(?:(?<![\d.])|(?<=%[0-9A-Fa-f]{2}))(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?!\d|\.\d)")
 # Times and hardware addresses are of the same characters: what is none of version 6 stays.
 ADDRESS_6 = re.compile(
-    r"(?i)(?<![0-9a-f:.])(?=[0-9a-f]{0,4}:[0-9a-f]{0,4}:)[0-9a-f:]{3,40}(?:%[\w-]+(?:\.[\w-]+)*)?(?![\w:])"
+    r"(?i)(?:(?<![0-9a-f:.])|(?<=%[0-9a-f]{2}))(?=[0-9a-f]{0,4}:[0-9a-f]{0,4}:)[0-9a-f:]{3,40}(?:%[\w-]+(?:\.[\w-]+)*)?(?![\w:])"
 )
 GROUPS_6 = 8
 # What invents secrets or addresses must neither take hours nor fill the memory.
