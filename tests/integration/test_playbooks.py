@@ -132,6 +132,25 @@ def test_packed_logs_arrive_and_a_long_one_says_what_is_missing(tmp_path):
     assert "4000 bytes left out" in (target / "logs" / "nova-api.txt").read_text()
 
 
+def test_what_files_of_options_differ_in_and_arguments_of_processes_show_no_secret(tmp_path):
+    workspace, target = tmp_path / "w", tmp_path / "t"
+    difference = "--- before/x\n+++ after/x\n-ADMIN_PASSWORD={}\n+ADMIN_PASSWORD={}\n+HOST=x\n"
+    files = {
+        "results/local-conf.diff": difference.format("old secret", "new/secret"),
+        "results/stale.txt": "old secret, new/secret",
+        "logs/system.txt": "1 2 00:01 nova --os-password other --os-token=third -x\n",
+    }
+    target.mkdir()
+    for name, text in files.items():
+        (workspace / name).parent.mkdir(parents=True, exist_ok=True)
+        (workspace / name).write_text(text)
+    module("archive.pack").pack(str(workspace), str(workspace / "p.tar.gz"), 1000)
+    module("archive.unpack").unpack(str(workspace / "p.tar.gz"), str(target))
+    assert (target / "local-conf.diff").read_text() == difference.format("***", "***")
+    assert (target / "stale.txt").read_text() == "***, ***"
+    assert (target / "logs/system.txt").read_text() == "1 2 00:01 nova --os-password *** --os-token=*** -x\n"
+
+
 def test_a_result_stream_travels_whole_where_a_log_loses_its_middle(tmp_path):
     workspace, target = tmp_path / "w", tmp_path / "t"
     (workspace / "results").mkdir(parents=True)
