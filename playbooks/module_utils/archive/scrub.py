@@ -31,7 +31,7 @@ SECRET_KEY = re.compile(
 )
 # These tell something of a secret, and are none.
 ABOUT_SECRET = re.compile(
-    r"(?i)[a-z_-](?:algorithm|bind|cache\w*|class|count|dir|driver|enabled|expir\w*|file|flavor|format|length|lib|methods?"
+    r"(?i)[a-z_-](?:algorithm|authentication|bind|cache\w*|class|count|dir|driver|enabled|expir\w*|file|flavor|format|length|lib|methods?"
     r"|path|plugins?|provider|refs?|regex\w*|rounds|seconds|size|store|symbols|time|timeout|ttl|type|ur[il]|uuid)$"
 )
 # Tests and exceptions have their names of what they are about: "test_list_tokens: ok", "InvalidToken: no such user".
@@ -40,6 +40,8 @@ EXCEPTION = re.compile(r"^(?:[A-Z]+[a-z0-9]+){2,}$")
 # What may stand ahead of the first key of a line: signs of a diff, of a list, of a shell.
 AHEAD = re.compile(r"""[ \t+-]*(?:export[ \t]+)?(?:\{[ \t]*)?\\{0,8}["']?""")
 AHEAD_LENGTH = 200
+# A line of a traceback: nobody's secret is made of a call.
+CODE = re.compile(r"self\.[a-z_]|[a-z_][a-z_.]*\(")
 QUOTED = re.compile(r"""[bu]?(\\{0,8}["'])((?:(?!\1)(?:\\.|[^\\\n])){1,4096})\1""")
 QUOTED_END = re.compile(r"[\s,;&}\])\\]|$")
 LINE_END = re.compile(r"[ \t,;}\])]{0,40}(?:[#;].*)?$", re.MULTILINE)
@@ -55,7 +57,8 @@ AUTHORIZATION = re.compile(
 )
 # Nobody's secret, and useful to see. {SHA256} is what clients show of tokens.
 PLAIN = re.compile(
-    r"(?i)none|null|true|false|undefined|<[\w ]*>|\$\w+|\$\{\w+\}|%\(\w+\)s|\{\{[^{}]*\}\}|\*+|[|>][+-]?|\{SHA.*"
+    r"(?i)none|null|true|false|yes|no|undefined|<[\w ]*>|\$\w+|\$\{\w+\}|%s|%\(\w+\)s|\{\{[^{}]*\}\}|\*+|[|>][+-]?"
+    r"|\{SHA.*"
 )
 # As a password they are hidden, and in logs they are words as others.
 COMMON = frozenset({
@@ -232,10 +235,10 @@ def _values(text: str, *, is_configuration: bool) -> Iterator[tuple[int, int, bo
 
 
 def _is_about_something(text: str, found: re.Match[str]) -> bool:
-    """Whether "key: value" in a log is no option but a test, an exception or a path, and what is said of it."""
+    """Whether "key: value" in a log is no option but a test, an exception or a path, or "key = value" is Python's."""
     name = found[1].strip(".").rpartition(".")[2]
     if found[3] != ":":
-        return False
+        return CODE.match(text, found.end()) is not None
     is_prose = not found[2] and (EXCEPTION.search(name) is not None or text.startswith("/", max(0, found.start() - 1)))
     return is_prose or TEST.search(name) is not None
 

@@ -24,8 +24,11 @@ def test_colours_around_a_name_do_not_show_it(discretion):
 
 
 def test_a_secret_of_the_jobs_variables_is_hidden_whatever_it_holds():
-    variables = {"devstack_localrc": {"ADMIN_PASSWORD": '{"a": b, $c <d>'}, "tokens": [{"x_token": "first-one"}, "more-one"],
-                 "post_config": "[x]\nsan_password = third=one\n"}  # fmt: skip
+    variables = {
+        "devstack_localrc": {"ADMIN_PASSWORD": '{"a": b, $c <d>'},
+        "tokens": [{"x_token": "first-one"}, "more-one"],
+        "post_config": "[x]\nsan_password = third=one\n",
+    }
     text = '{"a": b, $c <d> first-one more-one third=one'
     assert Discretion(variables).text(text) == "*** *** *** ***"
 

@@ -94,6 +94,8 @@ def test_a_log_shows_no_secret(line, published):
         "http://keystone/v3/auth/tokens: Connection refused",
         "2026-01-02 03:04:05.123456 req-457eb676-33da-42ec-9a8c-9293d545c337 fe69cd3e16cd7738a1",
         "token == other, token: None, password=None, password = $X",
+        "    token = self.client.auth(user) or get_token(x)",
+        "ssh -o PasswordAuthentication=no",
         "-----BEGIN PUBLIC KEY-----\nAb+/\n-----END PUBLIC KEY-----",
         "-----BEGIN PRIVATE KEY----- is what such a file begins with",
         "public_key=abc key_name=abc commit: fe69cd3 pass: 3",
