@@ -97,8 +97,9 @@ def run_build(spec: BuildSpec, cancellation: playbook_run.Cancellation, test_rea
             context.console.say("zuul_return is not supported: what it returned is ignored")
         if not verdict.is_canceled:
             report = read_tests(test_reader, Path(spec.log_folder))
-        outcome = conclude(verdict, report, started_at)
-        outcome = replace(outcome, error=context.discretion.text(outcome.error))
+        # Ahead of what cuts it: half a secret would not be known as one.
+        verdict = replace(verdict, error=context.discretion.text(verdict.error))
+        outcome = conclude(verdict, discreet(report, context.discretion), started_at)
         if outcome.result not in {Result.SUCCESS, Result.CANCELED} and _has_no_room(context):
             error = f"no room left in {folder}: {outcome.error}"
             outcome = replace(outcome, result=None, fault=Fault.DISK, error=one_line(error, MAX_ERROR))
@@ -202,6 +203,16 @@ def read_tests(test_reader: str, log_folder: Path) -> TestReport:
         return read(log_folder)
     except OSError as error:
         return TestReport(problem=f"the test results cannot be read: {error.strerror}")
+
+
+def discreet(report: TestReport, discretion: Discretion) -> TestReport:
+    """Return what the page and the comment on the change say of tests, without what is to be hidden."""
+    return replace(
+        report,
+        failed_tests=tuple(replace(test, reason=discretion.text(test.reason)) for test in report.failed_tests),
+        problem=discretion.text(report.problem),
+        unbegun=discretion.text(report.unbegun),
+    )
 
 
 def conclude(verdict: phases.Verdict, report: TestReport, started_at: float) -> BuildOutcome:

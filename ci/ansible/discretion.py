@@ -23,7 +23,8 @@ class Discretion:
 
     def __init__(self, variables: Mapping[str, Any]) -> None:
         self._scrubber = Scrubber()
-        self._scrubber.learn("\n".join(_options("", variables)))
+        for key, value in _options("", variables):
+            self._scrubber.learn_option(key, value)
 
     def take_rules(self, domains: Any, networks: Any) -> str:
         """Take a play's rules and return what is wrong with them, "" for nothing."""
@@ -63,7 +64,7 @@ def _words(given: Any) -> list[str]:
     return [str(word) for word in (given.split(",") if isinstance(given, str) else given or [])]
 
 
-def _options(key: str, value: Any) -> Iterator[str]:
+def _options(key: str, value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for name, inner in value.items():
             yield from _options(str(name), inner)
@@ -71,4 +72,4 @@ def _options(key: str, value: Any) -> Iterator[str]:
         for inner in value:
             yield from _options(key, inner)
     elif isinstance(value, str):
-        yield from (f"{key}: {value}", value)
+        yield key, value

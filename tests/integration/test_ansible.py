@@ -383,14 +383,16 @@ def test_what_the_site_hides_is_in_nothing_that_a_build_says(lab):
     (lab.site / "playbooks/group_vars/all.yaml").write_text(
         "hidden_domains: ['vendor.example']\nhidden_networks: ['10.0.0.0/8', 'fd00::/8']\n"
     )
-    said = "ci-7.vendor.example fd00::1 10.1.2.3 {{ password }}"
+    said = "ci-7.vendor.example fd00::1 10.1.2.3 {{ password }} +X_PASSWORD=unknown authorization: Basic dW5rbm93bg"
     tasks = [command(f"echo {said}"), {"name": "tell", "ansible.builtin.fail": {"msg": said}}]
     spec = lab.spec(run=(lab.playbook("run", *tasks),), variables={"password": "secretadmin"})
     outcome = lab.run(spec)
-    assert outcome.error.endswith("task 'tell' failed on compute: host-1 address-2 address-1 ***")
-    assert outcome.error.split(": ")[-1] == lab.events(spec)[-1]["message"]
+    assert outcome.error.endswith(
+        "task 'tell' failed on compute: host-1 address-2 address-1 *** +X_PASSWORD=*** authorization: Basic ***"
+    )
+    assert outcome.error.split(" on compute: ")[-1] == lab.events(spec)[-1]["message"]
     everything = lab.log(spec) + Path(spec.folder, "task-events.jsonl").read_text()
-    for hidden in ("vendor.example", "10.1.2.3", "fd00::1", "secretadmin"):
+    for hidden in ("vendor.example", "10.1.2.3", "fd00::1", "secretadmin", "unknown", "dW5rbm93bg"):
         assert hidden not in everything, hidden
 
 
@@ -406,10 +408,10 @@ def test_tests_are_read_and_a_cut_stream_is_no_success(lab):
     outcome = lab.run(lab.spec("cut", run=(run,), post_run=(post,)))
     assert (outcome.result, outcome.error[:34]) == (Result.ERROR, "the test results are cut short: 1 ")
 
-    failed = stream(("a.b.C.test_one", "fail", {"traceback": "x\nValueError: no"}))
+    failed = stream(("a.b.C.test_one", "fail", {"traceback": "x\nValueError: no password=hunter2"}))
     (lab.folder / "whole.subunit").write_bytes(failed)
     outcome = lab.run(lab.spec("failed", run=(run,), post_run=(post,)))
-    assert (outcome.result, outcome.failed_tests[0].reason) == (Result.FAILURE, "ValueError: no")
+    assert (outcome.result, outcome.failed_tests[0].reason) == (Result.FAILURE, "ValueError: no password=***")
 
 
 def test_a_role_may_push_with_git_from_here_by_the_builds_own_ssh(lab):

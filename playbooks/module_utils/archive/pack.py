@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # Source in the workspace -> folder in the published logs.
 PUBLISHED = {"results": "", "logs": "logs", "etc": "logs/etc"}
 CONFIGURATION = re.compile(r"\.(conf|ini|json|ya?ml)$")
+# What two files of options differ in has their lines.
+DIFFERENCE = re.compile(r"\.(diff|patch)$")
 AT_TOP = frozenset({"tempest.conf", "local.conf"})
 # Of no use without its middle, or with a word hidden; the executor takes no longer one.
 WHOLE = re.compile(r"\.subunit$|^tests-(?:run|skipped)\.txt$")
@@ -53,6 +55,8 @@ def _files(workspace: str) -> Iterator[tuple[str, str]]:
 
 def _is_configuration(name: str) -> bool:
     """Whether it is a file of options; other files at the top are results, for programs."""
+    if DIFFERENCE.search(name):
+        return True
     return CONFIGURATION.search(name) is not None and ("/" in name or name in AT_TOP)
 
 
@@ -77,7 +81,7 @@ def _add(archive: tarfile.TarFile, path: str, name: str, limit: int, scrubber: S
         text = content.decode("utf-8", errors="surrogateescape")
         text = scrubber.configuration(text) if _is_configuration(name) else scrubber.text(text)
         content = text.encode("utf-8", errors="surrogateescape")
-    if _is_configuration(name) and name not in AT_TOP:
+    if CONFIGURATION.search(name) and "/" in name:
         name += ".txt"  # browsers show text, and download what they do not know
     member = tarfile.TarInfo(name)
     member.size, member.mtime, member.mode = len(content), int(os.stat(path).st_mtime), 0o644

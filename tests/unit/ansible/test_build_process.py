@@ -74,3 +74,10 @@ def test_a_result_takes_both_the_playbooks_and_the_tests(verdict, report, expect
     outcome = build_process.conclude(verdict, report, 1.0)
     assert (outcome.result, outcome.error) == expected
     assert outcome.failed_tests == report.failed_tests
+
+
+def test_what_is_said_of_tests_shows_no_secret():
+    variables = {"ADMIN_PASSWORD": "Wq7/rT"}
+    report = model.TestReport((FailedTest("a.test_token", "id", "no Wq7/rT"),), None, "token=abc is wrong", "x Wq7/rT")
+    told = build_process.discreet(report, build_process.Discretion(variables))
+    assert told == model.TestReport((FailedTest("a.test_token", "id", "no ***"),), None, "token=*** is wrong", "x ***")

@@ -1,5 +1,7 @@
 """What is hidden on the console, in task events and in the headline of a build."""
 
+import json
+
 import pytest
 
 from ci.ansible.discretion import Discretion
@@ -19,6 +21,36 @@ def test_secrets_of_the_jobs_variables_and_what_the_site_says_are_hidden(discret
 
 def test_colours_around_a_name_do_not_show_it(discretion):
     assert discretion.text("\x1b[36m10.1.2.3\x1b[0m \x1b[1mci.vendor.example\x1b[0m") == "address-1 host-1"
+
+
+def test_a_secret_of_the_jobs_variables_is_hidden_whatever_it_holds():
+    variables = {
+        "devstack_localrc": {"ADMIN_PASSWORD": '{"a": b, $c <d>'},
+        "tokens": [{"x_token": "first-one"}, "more-one"],
+        "post_config": "[x]\nsan_password = third=one\n",
+    }
+    text = '{"a": b, $c <d> first-one more-one third=one'
+    assert Discretion(variables).text(text) == "*** *** *** ***"
+
+
+def test_what_a_build_shows_of_options_hides_their_secrets(discretion):
+    lines = [
+        "--- before/x",
+        "-DATABASE_PASSWORD=one",
+        "+  DATABASE_PASSWORD=two",
+        "HOST=a",
+        '{"cmd": ["x", "token=b"]}',
+    ]
+    told = [
+        "--- before/x",
+        "-DATABASE_PASSWORD=***",
+        "+  DATABASE_PASSWORD=***",
+        "HOST=a",
+        '{"cmd": ["x", "token=***"]}',
+    ]
+    assert discretion.lines(lines) == told
+    message = json.dumps({"msg": lines}, indent=2)
+    assert discretion.event({"event": "result", "message": message})["message"] == json.dumps({"msg": told}, indent=2)
 
 
 def test_lines_stay_lines(discretion):
