@@ -12,6 +12,7 @@ from ci.config.ini_marks import load_ini
 from ci.config.language import LanguageReader
 from ci.config.layout import Layout
 from ci.config.nodepool import NodepoolReader
+from ci.config.playbooks import yaml_problems
 from ci.config.references import ReferenceCheck
 from ci.config.settings import GerritSettings, Settings, SettingsReader, moved, named_gerrits
 from ci.config.tenant import Tenant, TenantReader
@@ -95,6 +96,7 @@ class _SiteLoader:
             if not self._findings:
                 self._freeze_all(layout)
                 self._check_variables(layout, known.job_variables_schema)
+        self._findings.extend(yaml_problems(self._folder))
         if self._findings or settings is None or layout is None:
             raise SiteError(list(dict.fromkeys(self._findings)))
         if self._given_settings is None:
@@ -175,7 +177,7 @@ class _SiteLoader:
         if content is not None:
             from ci.config.variables import VariableSchema  # noqa: PLC0415 - its library takes long to import
 
-            schema = VariableSchema(self._label(path), content, self._findings)
+            schema = VariableSchema(self._label(path), content, self._findings, self._folder)
             self._findings.extend(schema.check(layout))
 
     def _look_around(self, settings: Settings) -> None:
