@@ -411,6 +411,15 @@ def test_what_ansible_alone_understands_and_what_it_only_copies_is_left_to_it(si
     assert site.errors() == []
 
 
+@pytest.mark.parametrize(("source", "errors"), [("folder", 0), ("gerrit", 1)])
+def test_a_tenant_file_that_is_a_link_is_the_operators_and_none_of_a_repository(site, tmp_path_factory, source, errors):
+    outside = tmp_path_factory.mktemp("outside") / "tenant.yaml"
+    (site.folder / TENANT).rename(outside)
+    (site.folder / TENANT).symlink_to(outside)
+    site.add(CONF, f"site_source={source}\n")
+    assert site.errors() == [f"{TENANT}: leads out of the site (keep the file itself in the site's folder)"] * errors
+
+
 def test_all_errors_of_all_files_come_at_once(site):
     site.write(MORE, "- job:\n    name: 1\n    timeout: x\n    attemps: 3\n- pipeline: {name: p, manager: serial}\n")
     site.add(POOL, "            username: 3\n")
