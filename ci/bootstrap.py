@@ -227,7 +227,7 @@ def chain(site: Site, change: Change) -> Chain:
 
 def sources(site: Site, folders: Folders) -> GitSources:
     """Return what prepares the sources of builds."""
-    return GitSources(site.settings.gerrits, folders.mirrors)
+    return GitSources(site.settings.gerrits, folders.mirrors, room(site, folders).reason)
 
 
 def runner() -> AnsibleRunner:
@@ -283,6 +283,8 @@ def build_engine(site: Site, folders: Folders) -> Engine:
     from ci.web.server import Listen, WebServer  # noqa: PLC0415
     from ci.web.sources import Sources  # noqa: PLC0415
 
+    prepared = sources(site, folders)
+    prepared.remove_rests()  # first of all: the database may need the room
     store, pulse, clock = open_store(folders), Pulse(), SystemClock()
     give_back_lost_nodes(store, store.views)
     keep_off_strays(store, folders, runner(), clock.now())
@@ -293,7 +295,6 @@ def build_engine(site: Site, folders: Folders) -> Engine:
     where = links(site)
     chain_of = Dependencies(gerrits, site.settings.gerrits).of
     scheduler = Scheduler(in_force.layout, gerrits, store, where, pulse, clock, site.settings.infra_policy, chain_of)
-    prepared = sources(site, folders)
     repository, looks_at = _repository(site, prepared), prober(site, in_force)
     updates = SiteUpdates(
         site.settings.site_source, in_force, repository, partial(state_of_site, site, folders), store, folders, pulse,

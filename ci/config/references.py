@@ -79,7 +79,7 @@ class ReferenceCheck:
                     self._report(job, key, f"playbook: {problem[0]}", problem[1], index)
                 elif name not in self._playbooks:
                     self._playbooks.add(name)
-                    self.findings.extend(playbook_problems(name, (self._site / name).read_bytes()))
+                    self.findings.extend(playbook_problems(self._site, name))
         semaphores = self._known("semaphore")
         for index, name in enumerate(section.semaphores):
             if isinstance(name, str) and name not in semaphores:

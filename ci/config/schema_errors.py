@@ -37,6 +37,10 @@ _LIMITS = {
 }
 
 
+class SitePathError(ValueError):
+    """A value names no file of the site; the arguments are why, and what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """What is wrong with the value at `path`, or with its name (`of_key`)."""
@@ -130,12 +134,18 @@ def _of_forms(error: ValidationError) -> tuple[str, str]:
     return inner.message.removeprefix(f"{named(inner.path)} "), inner.hint
 
 
+def _of_format(error: ValidationError) -> tuple[str, str]:
+    why, hint = error.cause.args if isinstance(error.cause, SitePathError) else (error.message, "")
+    return f"names no file of the site: {why}", hint
+
+
 _SAYINGS: dict[str, Callable[[ValidationError], tuple[str, str]]] = {
     "type": _of_type,
     "enum": _of_choice,
     "const": _of_choice,
     "anyOf": _of_forms,
     "oneOf": _of_forms,
+    "format": _of_format,
     "pattern": lambda error: (f"must fit {error.validator_value}, not {described(error.instance)}", ""),
     "not": lambda _: ("has no place here", "remove it"),
     **dict.fromkeys(_LIMITS, _of_limit),

@@ -119,7 +119,8 @@ class Settings:
         default=365,
     )
     min_free_mib: int = setting(
-        "MiB that must be free in the state folder for a build to be taken; 0 for any", default=2048
+        "MiB that must be free in the state folder for a build to be taken, and for git to write there; 0 for any",
+        default=2048,
     )
     recheck_comment: str = setting("comment that runs the jobs again, as comments tell it", default="recheck")
     infra_failure: InfraFailure = setting(

@@ -12,6 +12,7 @@ from ci.config.ini_marks import load_ini
 from ci.config.language import LanguageReader
 from ci.config.layout import Layout
 from ci.config.nodepool import NodepoolReader
+from ci.config.playbooks import yaml_problems
 from ci.config.references import ReferenceCheck
 from ci.config.settings import GerritSettings, Settings, SettingsReader, moved, named_gerrits
 from ci.config.tenant import Tenant, TenantReader
@@ -29,6 +30,7 @@ CONFIG_NAME = "zuul.conf"
 VARIABLES_SCHEMA = "jobs/variables.schema.json"
 # Where Zuul looks in a config project, besides the paths that the tenant file adds.
 _USUAL_PATHS = ("zuul.yaml", "zuul.d", ".zuul.yaml", ".zuul.d")
+_LEADS_OUT = ("leads out of the site", "keep the file itself in the site's folder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +71,16 @@ class _SiteLoader:
         self._warnings: list[Finding] = []
         self._files: list[str] = []
         self._named_gerrits: dict[str, GerritSettings] = {}
+        self._is_from_gerrit = bool(commit)
 
     def load(self) -> Site:
         if not self._folder.is_dir():
             raise SiteError([Finding(str(self._folder), 0, 0, "is not a folder", "name the site by --site")])
         settings = self._given_settings or self._settings()
         self._check_node_script(settings)
+        self._is_from_gerrit |= settings is not None and settings.site_source is SiteSource.GERRIT
+        if self._commit and self._leads_out(self._folder / CONFIG_NAME):
+            self._findings.append(Finding(CONFIG_NAME, 0, 0, *_LEADS_OUT))
         # with broken settings the other files are still read, as far as the defaults lead to them
         known = settings or Settings(
             tenant_config=self._folder / "jobs/tenant.yaml",
@@ -95,6 +101,7 @@ class _SiteLoader:
             if not self._findings:
                 self._freeze_all(layout)
                 self._check_variables(layout, known.job_variables_schema)
+        self._findings.extend(yaml_problems(self._folder))
         if self._findings or settings is None or layout is None:
             raise SiteError(list(dict.fromkeys(self._findings)))
         if self._given_settings is None:
@@ -157,11 +164,15 @@ class _SiteLoader:
                 if path in seen or any(path.is_relative_to(folder) for folder in ignored):
                     continue
                 seen.add(path)
-                if Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self._folder)):
-                    yield path
+                if self._leads_out(path):
+                    self._findings.append(Finding(self._label(path), 0, 0, *_LEADS_OUT))
                 else:
-                    hint = "keep the file itself in the site's folder"
-                    self._findings.append(Finding(self._label(path), 0, 0, "leads out of the site", hint))
+                    yield path
+
+    def _leads_out(self, path: Path) -> bool:
+        """Whether a file of the site's folder leads elsewhere by a link; one that lies elsewhere is the operator's."""
+        real_folder = os.path.realpath(self._folder)
+        return path.is_relative_to(self._folder) and not Path(os.path.realpath(path)).is_relative_to(real_folder)
 
     def _freeze_all(self, layout: Layout) -> None:
         for message, job in layout.trial_freeze():
@@ -175,7 +186,7 @@ class _SiteLoader:
         if content is not None:
             from ci.config.variables import VariableSchema  # noqa: PLC0415 - its library takes long to import
 
-            schema = VariableSchema(self._label(path), content, self._findings)
+            schema = VariableSchema(self._label(path), content, self._findings, self._folder)
             self._findings.extend(schema.check(layout))
 
     def _look_around(self, settings: Settings) -> None:
@@ -202,6 +213,10 @@ class _SiteLoader:
         return load_yaml(self._label(path), content) if content is not None else None
 
     def _content(self, path: Path, hint: str) -> bytes | None:
+        # what is reviewed is the link, and not what it leads to on this machine
+        if self._is_from_gerrit and self._leads_out(path):
+            self._findings.append(Finding(self._label(path), 0, 0, *_LEADS_OUT))
+            return None
         try:
             if path.exists() and not path.is_file():
                 self._findings.append(Finding(self._label(path), 0, 0, "is not a file", hint))

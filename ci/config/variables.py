@@ -6,16 +6,18 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft202012Validator, ValidationError, validators
+from jsonschema import Draft202012Validator, FormatChecker, ValidationError, validators
 from jsonschema.exceptions import SchemaError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from ci.config.schema_errors import named, problems
+from ci.config.paths import path_problem
+from ci.config.schema_errors import SitePathError, named, problems
 from ci.config.yaml_marks import Mapping, Override, Sequence
 from ci.errors import Finding
 
 if TYPE_CHECKING:
+    import pathlib
     from collections.abc import Iterator
 
     from ci.config.layout import Layout, VariableSource
@@ -44,10 +46,24 @@ def _pattern(_: Any, pattern: str, value: Any, __: Any) -> Iterator[ValidationEr
 _Validator = validators.extend(Draft202012Validator, {"pattern": _pattern})
 
 
+def _formats(site: pathlib.Path) -> FormatChecker:
+    """Return what knows `"format": "site-path"`, the path of a file of the site; "" is none."""
+
+    def is_site_path(value: Any) -> bool:
+        # what a template makes of it is known on the node alone
+        if isinstance(value, str) and value and "{{" not in value and (problem := path_problem(site, value)):
+            raise SitePathError(*problem)
+        return True
+
+    formats = FormatChecker(formats=())  # the schema's other ones are but words
+    formats.checks("site-path", raises=SitePathError)(is_site_path)
+    return formats
+
+
 class VariableSchema:
     """The site's schema for a job's variables as a playbook sees them: its own, and `zuul.branch` and `zuul.job`."""
 
-    def __init__(self, path: str, content: bytes, findings: list[Finding]) -> None:
+    def __init__(self, path: str, content: bytes, findings: list[Finding], site: pathlib.Path) -> None:
         """Read the file; what is wrong with it goes to the findings, and then every job's variables fit."""
         self._path = path
         self._validator = _Validator({})
@@ -55,7 +71,7 @@ class VariableSchema:
             schema = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_once)
             Draft202012Validator.check_schema(schema)
             # an empty registry: nothing is looked up on the net
-            self._validator = _Validator(schema, registry=Registry())
+            self._validator = _Validator(schema, registry=Registry(), format_checker=_formats(site))
         except json.JSONDecodeError as error:
             findings.append(Finding(path, error.lineno, error.colno, f"is not JSON: {error.msg}", "correct it"))
         except _DoubleKeyError as error:

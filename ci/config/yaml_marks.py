@@ -104,6 +104,14 @@ def load_yaml(path: str, content: bytes) -> Document:
     return document
 
 
+def compose(path: str, content: bytes) -> tuple[yaml.Node | None, list[Finding]]:
+    """Read one YAML document whose tags and values are somebody else's matter; never raises for bad content."""
+    try:
+        return _compose(_decode(content)), []
+    except _UnreadableError as error:
+        return None, [Finding(path, *error.place, error.message, error.hint)]
+
+
 def plain(value: Any) -> Any:
     """Return a value without its places: built-in dicts and lists only."""
     if isinstance(value, Override):

@@ -15,13 +15,14 @@ from ci.errors import AuthenticationFailed, CIError, DiskFull, HostKeyMismatch, 
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 MINIMUM_VERSION = (2, 38)
 LOCAL_TIMEOUT_SECONDS = 120.0
 MAX_MESSAGE = 300
 INTERRUPT_CHECK_SECONDS = 0.5
+ROOM_CHECK_SECONDS = 0.05  # a fast link brings some megabytes in this time
 
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -77,13 +78,19 @@ def git(
     about: str = "",
     given: str | None = None,
     interrupt: threading.Event | None = None,
+    shortage: Callable[[], str] | None = None,
+    passed: Sequence[int] = (),
 ) -> tuple[int, str]:
     """Run git in a folder, `given` as its input; returns its exit status and its output.
 
-    `about` says what it is for in an error.
+    `about` says what it is for in an error. `shortage` says why there is no room to write ("" when there is): then git
+    is not begun, or ended on its way. git and its children keep the `passed` files open.
 
     Raises Unavailable, DiskFull, Refused and its kinds, GitFailed, or Interrupted soon after `interrupt` was set.
     """
+    about = about or f"git {_verb(arguments)}"
+    if shortage is not None and (reason := shortage()):
+        raise DiskFull(f"{about}: not begun: {reason}")
     process = subprocess.Popen(
         ["git", "-c", "safe.directory=*", "-c", "gc.auto=0", "-c", "protocol.version=2", *arguments],
         cwd=cwd,
@@ -92,11 +99,14 @@ def git(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
+        pass_fds=passed,
     )
     try:
-        output, errors = _communicate(process, given, timeout_seconds, interrupt)
+        output, errors = _communicate(process, given, timeout_seconds, interrupt, shortage)
     except subprocess.TimeoutExpired:
         raise Unavailable(f"{about}: git {_verb(arguments)} did not end in {timeout_seconds:.0f} s") from None
+    except _NoRoomError as error:
+        raise DiskFull(f"{about}: the source does not fit on the disk: {error}") from None
     finally:
         if process.poll() is None:
             # With its children: ssh waits for a server that does not answer.
@@ -104,23 +114,31 @@ def git(
                 os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
     if process.returncode not in accepted:
-        raise _failure(about or f"git {_verb(arguments)}", process.returncode, errors.decode(errors="replace"))
+        raise _failure(about, process.returncode, errors.decode(errors="replace"))
     return process.returncode, output.decode(errors="surrogateescape")
 
 
+class _NoRoomError(Exception):
+    """The disk ran full while git ran."""
+
+
 def _communicate(
-    process: subprocess.Popen[bytes], given: str | None, timeout_seconds: float, interrupt: threading.Event | None
-) -> tuple[bytes, bytes]:
+    process: subprocess.Popen[bytes], given: str | None, timeout_seconds: float, interrupt: threading.Event | None,
+    shortage: Callable[[], str] | None,
+) -> tuple[bytes, bytes]:  # fmt: skip
     content = None if given is None else given.encode(errors="surrogateescape")
     give_up_at = time.monotonic() + timeout_seconds
     while True:
         left = give_up_at - time.monotonic()
         patience = left if interrupt is None else min(left, INTERRUPT_CHECK_SECONDS)
+        patience = patience if shortage is None else min(patience, ROOM_CHECK_SECONDS)
         try:
             return process.communicate(content, timeout=max(0.0, patience))
         except subprocess.TimeoutExpired:
             if interrupt is not None and interrupt.is_set():
                 raise Interrupted("git was told to stop") from None
+            if shortage is not None and (reason := shortage()):
+                raise _NoRoomError(reason) from None
             if time.monotonic() >= give_up_at:
                 raise
 

@@ -34,7 +34,7 @@ def export(mirror: Mirror, commit: str, folder: Path) -> None:
         begun.mkdir()
         # An index of its own: the mirror has none. No hook runs: a mirror has none of these either.
         environment = {"GIT_WORK_TREE": str(begun), "GIT_INDEX_FILE": str(begun / ".git-index")}
-        mirror.git(["read-tree", "-u", "--reset", commit], environment=environment)
+        mirror.git(["read-tree", "-u", "--reset", commit], environment=environment, writes=True)
         (begun / ".git-index").unlink()
         os.sync()  # a folder of this name is taken for whole, also after the power was cut
         begun.rename(folder)

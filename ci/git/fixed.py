@@ -8,11 +8,10 @@ from __future__ import annotations
 import os
 import re
 import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ci.git import names
+from ci.git import names, rests
 from ci.git.command import git
 from ci.git.mirror import storage_error
 
@@ -29,7 +28,6 @@ GC_TIMEOUT_SECONDS = 900.0
 # Packing is worth its time from here on.
 MANY_PACKS = 20
 MANY_LOOSE_OBJECTS = 2000
-STALE_SECONDS = 24 * 3600.0
 # A pack of this size is left as it is: a long history would cost minutes and a gigabyte of memory. What nothing
 # holds goes into a pack of its own: older gits leave it loose for two weeks, and there would be no end of packing.
 GC_OPTIONS = (
@@ -98,6 +96,7 @@ def forget(mirror: Mirror, open_buildset_ids: Callable[[], Collection[str]]) -> 
     no_patience.set()
     with mirror.locked(no_patience):
         no_patience.clear()  # git itself is not to be interrupted
+        rests.remove(mirror.path)
         _, output = mirror.git(["for-each-ref", "--format=%(refname)", REFS, CHANGES])
         kept = open_buildset_ids()  # not before: one that began meanwhile has its ref here, too
         doomed = [name for name in output.splitlines() if _buildset_of(name) not in kept]
@@ -114,31 +113,23 @@ def _buildset_of(ref: str) -> str:
 def pack(mirror: Mirror) -> bool:
     """Pack a mirror that needs it; returns whether it did. Objects that nothing holds go when they are two weeks old.
 
-    Not under the lock: git itself keeps it apart from fetches, and it may take minutes.
+    Not under the lock: git itself keeps it apart from fetches, and it may take minutes. Raises Interrupted when a git
+    of an earlier service is still at it.
     """
     packs = len(list(mirror.path.glob("objects/pack/pack-*.pack")))
     loose = 256 * len(list(mirror.path.glob("objects/17/*")))  # git's own way to guess
     if packs < MANY_PACKS and loose < MANY_LOOSE_OBJECTS:
         return False
-    _remove_rests(mirror.path)
-    git(
-        [*GC_OPTIONS, "gc", "--quiet", "--prune=2.weeks.ago"],
-        cwd=mirror.path.parent,
-        environment={"GIT_DIR": str(mirror.path)},
-        timeout_seconds=GC_TIMEOUT_SECONDS,
-        about=f"packing {mirror.path.name}",
-    )
+    with rests.packing(mirror.path) as file:
+        git(
+            [*GC_OPTIONS, "gc", "--quiet", "--prune=2.weeks.ago"],
+            cwd=mirror.path.parent,
+            environment={"GIT_DIR": str(mirror.path)},
+            timeout_seconds=GC_TIMEOUT_SECONDS,
+            about=f"packing {mirror.path.name}",
+            passed=[file],
+        )
     return True
-
-
-def _remove_rests(path: Path) -> None:
-    """Remove what a git that was killed has left."""
-    for rest in (*path.glob("objects/pack/tmp_*"), *path.glob("gc.pid*"), *path.glob("packed-refs.*lock")):
-        try:
-            if time.time() - rest.stat().st_mtime > STALE_SECONDS:
-                rest.unlink()
-        except FileNotFoundError:
-            continue
 
 
 def _may_have(path: Path, prefix: str) -> bool:

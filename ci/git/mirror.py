@@ -9,19 +9,19 @@ import re
 import shutil
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ci.errors import CIError, DiskFull, Interrupted, MergeConflict, Refused, Unavailable
-from ci.git import names
+from ci.git import names, rests
 from ci.git.command import LOCAL_TIMEOUT_SECONDS, GitFailed, git
 from ci.observability import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 T = TypeVar("T")
 
@@ -45,11 +45,15 @@ log = get_logger("git")
 
 @dataclass(slots=True)
 class Mirror:
-    """A mirror at `path` of the repository at `url`; `environment` holds how to reach it."""
+    """A mirror at `path` of the repository at `url`; `environment` holds how to reach it.
+
+    `shortage` says why there is no room for more on the disk ("" when there is).
+    """
 
     path: Path
     url: str
     environment: Mapping[str, str]
+    shortage: Callable[[], str] | None = None
     _thread_lock: threading.RLock = field(default_factory=threading.RLock)
     _depth: int = 0
     _interrupt: threading.Event | None = None
@@ -88,17 +92,19 @@ class Mirror:
                 return work()
 
     def fetch(self, *refs: str) -> None:
-        """Bring all branches up to date and get patch sets, in one round trip."""
+        """Bring all branches up to date and get patch sets, in one round trip.
+
+        What does not fit on the disk raises DiskFull; whatever went wrong, nothing of it stays there.
+        """
         refspecs = ["+refs/heads/*:refs/heads/*", *(f"+{names.change_ref(ref)}:{ref}" for ref in dict.fromkeys(refs))]
         with self.locked():
             if not self.path.exists():
                 self._create()
             try:
-                self._fetch(refspecs)
-            except Unavailable as error:
-                if not _STALE_CONNECTION.search(str(error)):
-                    raise
-                self._fetch(refspecs)
+                self._fetch_again_if_stale(refspecs)
+            except CIError:
+                rests.remove(self.path)
+                raise
 
     def branches(self) -> dict[str, str]:
         """Return the tip of each branch as last fetched."""
@@ -202,11 +208,19 @@ class Mirror:
             self.path.rename(doomed)
         shutil.rmtree(doomed, ignore_errors=True)
 
+    def _fetch_again_if_stale(self, refspecs: Sequence[str]) -> None:
+        try:
+            self._fetch(refspecs)
+        except Unavailable as error:
+            if not _STALE_CONNECTION.search(str(error)):
+                raise
+            self._fetch(refspecs)
+
     def _fetch(self, refspecs: Sequence[str]) -> None:
         # Objects are not checked one by one (fetch.fsckObjects): old OpenStack history does not pass, and nothing is
         # ever checked out of a mirror.
         options = ["--quiet", "--prune", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"]
-        self.git(["fetch", *options, "--", self.url, *refspecs], FETCH_TIMEOUT_SECONDS, self.environment)
+        self.git(["fetch", *options, "--", self.url, *refspecs], FETCH_TIMEOUT_SECONDS, self.environment, writes=True)
 
     def git(
         self,
@@ -215,8 +229,10 @@ class Mirror:
         environment: Mapping[str, str] | None = None,
         accepted: Sequence[int] = (0,),
         given: str | None = None,
+        *,
+        writes: bool = False,
     ) -> tuple[int, str]:
-        """Run git in this mirror; see `ci.git.command.git`."""
+        """Run git in this mirror; see `ci.git.command.git`. What `writes` much is ended when the disk runs full."""
         # Named, not discovered: from a damaged mirror git would go up to a repository around it.
         variables = {**(environment or {}), "GIT_DIR": str(self.path)}
         about = self.url if environment is self.environment else ""
@@ -229,6 +245,7 @@ class Mirror:
             about=about,
             given=given,
             interrupt=self._interrupt if self._depth else None,
+            shortage=self.shortage if writes else None,
         )
 
 

@@ -14,7 +14,7 @@ from ci.git import names
 from ci.git.mirror import Mirror
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from ci.config.settings import GerritSettings
@@ -26,9 +26,13 @@ CONTROL_PERSIST_SECONDS = 900
 class Mirrors:
     """The mirrors below a folder (`gerrits` by connection name); all who use them share their locks and connections."""
 
-    def __init__(self, gerrits: Mapping[str, GerritSettings], folder: Path) -> None:
+    def __init__(
+        self, gerrits: Mapping[str, GerritSettings], folder: Path, shortage: Callable[[], str] | None = None
+    ) -> None:
+        """`shortage` says why nothing more is to be written into the folder ("" while it may)."""
         self.folder = folder.absolute()
         self._gerrits = gerrits
+        self._shortage = shortage
         self._lock = threading.Lock()
         self._mirrors: dict[Path, Mirror] = {}
         self._sockets = ssh_sockets.make()
@@ -59,7 +63,7 @@ class Mirrors:
         url = f"ssh://{quote(settings.user, safe='')}@{address}:{settings.port}/{quote(project)}"
         environment = {"GIT_SSH_COMMAND": shlex.join(self._ssh(settings)), "GIT_SSH_VARIANT": "ssh"}
         with self._lock:
-            return self._mirrors.setdefault(path, Mirror(path, url, environment))
+            return self._mirrors.setdefault(path, Mirror(path, url, environment, self._shortage))
 
     def at(self, path: Path) -> Mirror:
         """Return the mirror that lies at a path, also one of a project that the site no longer names."""

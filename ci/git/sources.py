@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ci.errors import Interrupted, Refused
-from ci.git import fixed, names
+from ci.errors import CIError, Interrupted, Refused
+from ci.git import fixed, names, rests
 from ci.git.checkout import lay_out
 from ci.git.command import check_version
 from ci.git.mirror import wait_for
@@ -58,8 +58,11 @@ class Source:
 class GitSources:
     """A `SourcePreparer` over one mirror for each project of the site's Gerrits (`gerrits` by connection name)."""
 
-    def __init__(self, gerrits: Mapping[str, GerritSettings], folder: Path) -> None:
-        self.mirrors = Mirrors(gerrits, folder)
+    def __init__(
+        self, gerrits: Mapping[str, GerritSettings], folder: Path, shortage: Callable[[], str] | None = None
+    ) -> None:
+        """`shortage` says why nothing more is to be fetched ("" while it may)."""
+        self.mirrors = Mirrors(gerrits, folder, shortage)
         self._lock = threading.Lock()
         self._fixed: dict[_Key, Source] = {}
         self._turns: dict[_Key, threading.Lock] = {}
@@ -106,6 +109,15 @@ class GitSources:
     def close(self) -> None:
         """Close the shared ssh connections; the end of the program does so too."""
         self.mirrors.close()
+
+    def remove_rests(self) -> None:
+        """Remove what gits of a service that was killed have left in mirrors that nobody uses."""
+        no_patience = threading.Event()
+        no_patience.set()
+        rests.remove_old_mirrors(self.mirrors.folder)
+        for path in self.mirrors.folder.glob("*/*.git"):
+            with suppress(CIError), self.mirrors.at(path).locked(no_patience):
+                rests.remove(path)
 
     def tidy(self, open_buildset_ids: Callable[[], Collection[str]], may_go_on: Callable[[], bool]) -> bool:
         """Let go of what only ended buildsets needed, and pack; False when there is more to do."""

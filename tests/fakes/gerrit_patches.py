@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from contextlib import suppress
 from http.server import SimpleHTTPRequestHandler
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -13,6 +14,7 @@ from tests.fakes.devstack import git
 from tests.fakes.loopback import LoopbackServer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 
@@ -22,6 +24,7 @@ class FakePatches(LoopbackServer):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.changes: dict[int, dict[str, object]] = {}
+        self.strange: dict[int, Iterable[bytes]] = {}  # what it says in place of an answer
         folder.mkdir(parents=True)
         super().__init__(_Handler)
 
@@ -43,11 +46,13 @@ class FakePatches(LoopbackServer):
         change["revisions"][commit] = {"_number": patchset, "ref": ref}
         change |= {"current_revision": commit, **told}
 
-    def answer(self, path: str) -> bytes | None:
+    def answer(self, path: str) -> Iterable[bytes] | None:
         """Return what Gerrit says of a change."""
         project, _, number = unquote(path.removeprefix("/changes/").partition("?")[0]).partition("~")
+        if int(number) in self.strange:
+            return self.strange[int(number)]
         change = self.changes.get(int(number))
-        return b")]}'\n" + json.dumps(change).encode() if change and change["project"] == project else None
+        return [b")]}'\n", json.dumps(change).encode()] if change and change["project"] == project else None
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -61,7 +66,9 @@ class _Handler(SimpleHTTPRequestHandler):
         content = self.owner.answer(self.path)
         self.send_response(200 if content else 404)
         self.end_headers()
-        self.wfile.write(content or b"Not found")
+        with suppress(ConnectionError):
+            for part in content or [b"Not found"]:
+                self.wfile.write(part)
 
     def translate_path(self, path: str) -> str:
         return str(self.owner.folder / unquote(path.partition("?")[0]).strip("/"))

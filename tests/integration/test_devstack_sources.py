@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 
 import pytest
 
@@ -230,6 +231,7 @@ def test_a_conflict_names_entry_and_file_and_leaves_the_source_as_it_was(lab, pa
         ({"openstack/nova": [404]}, "openstack/nova 404: Gerrit has no such change (remove it)"),
         ({"openstack/nova": ["7,9"]}, "openstack/nova 7,9: Gerrit has no such patch set (remove it)"),
         ({"openstack/nova": ["x"]}, "openstack/nova: 'x' is not a change (write 12345 or 12345,2)"),
+        ({7: [7]}, "'7' is not the name of a project"),
         ({"../../etc": [7]}, "'../../etc' is not the name of a project"),
         (["openstack/nova"], "it holds no projects with their changes (write openstack/nova: [12345])"),
         ("openstack/nova", "it holds no projects with their changes (write openstack/nova: [12345])"),
@@ -276,3 +278,52 @@ def test_a_gerrit_that_does_not_answer_is_said(lab, patches):
     patches.url = "http://127.0.0.1:1"
     with pytest.raises(module("devstack.patches").PatchError, match="openstack/nova 7: Gerrit cannot be asked: "):
         apply(lab, patches, {"openstack/nova": [7]})
+
+
+GOOD = {
+    "status": "NEW", "branch": "master", "change_id": IDS["a"], "current_revision": "c",
+    "revisions": {"c": {"_number": 1, "ref": "refs/changes/07/7/1"}},
+}  # fmt: skip
+NO_GERRIT = r"what answers at http://\S+ is no Gerrit \(correct patching_list_gerrit_url\)"
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        *((json.dumps(one), NO_GERRIT) for one in ([], "x", None, 7, {})),
+        *((json.dumps({name: value for name, value in GOOD.items() if name != left}), NO_GERRIT) for left in GOOD),
+        *((json.dumps({**GOOD, name: 7}), NO_GERRIT) for name in GOOD if name != "current_revision"),
+        (json.dumps({**GOOD, "current_revision": []}), NO_GERRIT),
+        (json.dumps({**GOOD, "revisions": {"c": 7}}), NO_GERRIT),
+        (json.dumps({**GOOD, "revisions": {"c": {"_number": 1, "ref": 7}}}), NO_GERRIT),
+        ("[" * 200_000, "Gerrit cannot be asked: maximum recursion depth exceeded.*"),
+        ("<html>", "Gerrit cannot be asked: Expecting value.*"),
+        (" " * 2**20, "Gerrit cannot be asked: its answer has more than 1048576 bytes"),
+    ],
+)
+def test_an_answer_that_is_not_gerrits_is_one_clear_line(lab, patches, answer, says):
+    patches.strange[7] = [b")]}'\n", answer.encode()]
+    with pytest.raises(module("devstack.patches").PatchError, match=f"^{LIST}: openstack/nova 7: {says}$"):
+        apply(lab, patches, {"openstack/nova": [7]})
+
+
+def test_an_answer_without_an_end_is_waited_for_but_so_long(lab, patches, monkeypatch):
+    monkeypatch.setattr(module("devstack.patches"), "ASK_SECONDS", 0.2)
+    pause = threading.Event()
+
+    def drops():
+        while not pause.wait(0.02):
+            yield b" "
+
+    patches.strange[7] = drops()
+    with pytest.raises(module("devstack.patches").PatchError, match=r"cannot be asked: no whole answer in 0\.2 s$"):
+        apply(lab, patches, {"openstack/nova": [7]})
+    pause.set()
+
+
+def test_what_gerrit_says_is_shown_as_one_line(lab, patches):
+    lab.place(lab.wanted())
+    patches.strange[7] = [b"\n", json.dumps({**GOOD, "branch": "a\x1b[2J\nb"}).encode()]
+    assert apply(lab, patches, {"openstack/nova": [7]}) == [
+        "openstack/nova 7: passed over, it is for a?[2J?b and the source is at master"
+    ]

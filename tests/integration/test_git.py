@@ -1,6 +1,7 @@
 """Real git over a real sshd: mirrors, merging, layout, and what is said when something is wrong."""
 
 import concurrent.futures
+import os
 import pickle
 import shutil
 import socket
@@ -13,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from ci import ssh_sockets
-from ci.errors import CIError, HostKeyMismatch, Interrupted, MergeConflict, Refused, Unavailable
+from ci.errors import CIError, DiskFull, HostKeyMismatch, Interrupted, MergeConflict, Refused, Unavailable
+from ci.git import rests
 from ci.git.mirror import Mirror
 from ci.git.sources import GitSources
 from ci.model.change import Branch, Change
@@ -429,3 +431,70 @@ def test_a_mirror_that_is_in_use_is_passed_over_and_has_its_turn_the_next_time(s
     assert sources.tidy(lambda: (), lambda: True)
     assert git(folder / "a.git", "for-each-ref") == ""
     sources.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    if os.geteuid():
+        pytest.skip("mounting takes root")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", folder], check=True)
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_a_change_that_does_not_fit_on_the_disk_leaves_nothing_there_and_others_go_on(server, upstream, small_disk):
+    sources = GitSources(settings(server), small_disk / "mirrors")
+    sources.resolve(upstream.change(140, {"nova/b.py": "x\n"}))
+    free = shutil.disk_usage(small_disk).free
+    with pytest.raises(DiskFull, match=r"^ssh://\S+: .*No space left on device"):
+        sources.resolve(upstream.change(141, {"nova/huge": os.urandom(1_200_000).hex()}))
+    assert free - shutil.disk_usage(small_disk).free < 100_000
+    sources.resolve(upstream.change(142, {"nova/b.py": "y\n"}))
+    sources.close()
+
+
+RESTS = ("objects/d5/tmp_obj_AbCdEf", "objects/pack/tmp_pack_AbCdEf", "objects/pack/pack-1.keep", "refs/heads/m.lock")
+
+
+def plant_rests(mirror):
+    for name in RESTS:
+        (mirror / name).parent.mkdir(exist_ok=True)
+        (mirror / name).write_text("x")
+
+
+def rests_in(mirror):
+    return [name for name in RESTS if (mirror / name).exists()]
+
+
+def test_git_is_ended_when_there_is_no_more_room_and_is_not_begun_when_there_is_none(server, upstream, tmp_path):
+    change = upstream.change(144, {"nova/b.py": "x\n"})
+    said = iter(["", "", "9 MiB free"])
+    with socket.create_server(("127.0.0.2", 0)) as silent:
+        gerrits = settings(server, port=silent.getsockname()[1])
+        sources = GitSources(gerrits, tmp_path / "mirrors", lambda: next(said))
+        mirror = sources.mirrors.of("gerrit", change.project)
+        mirror.path.parent.mkdir(parents=True)
+        mirror._create()
+        plant_rests(mirror.path)
+        with pytest.raises(DiskFull, match=r"^ssh://\S+: the source does not fit on the disk: 9 MiB free$"):
+            sources.resolve(change)
+    assert rests_in(mirror.path) == []
+    mirror.shortage = lambda: "8 MiB free"
+    with pytest.raises(DiskFull, match=r"^ssh://\S+: not begun: 8 MiB free$"):
+        sources.resolve(change)
+    sources.close()
+
+
+def test_a_start_removes_what_a_killed_git_has_left_unless_somebody_is_at_work_there(sources, tmp_path):
+    mirrors = [Mirror(tmp_path / "mirrors/host" / f"{name}.git", "", {}) for name in ("idle", "fetched", "packed")]
+    mirrors[0].path.parent.mkdir(parents=True)
+    for mirror in mirrors:
+        mirror._create()
+        plant_rests(mirror.path)
+    with mirrors[1].locked(), rests.packing(mirrors[2].path):
+        sources.remove_rests()
+    assert [len(rests_in(mirror.path)) for mirror in mirrors] == [0, 4, 4]
+    assert sources.tidy(lambda: (), lambda: True)
+    assert [rests_in(mirror.path) for mirror in mirrors] == [[], [], []]

@@ -101,6 +101,19 @@ def test_the_newest_commit_is_taken_over_at_the_start(world):
     assert not (world.in_force.folder() / ".git").exists()
 
 
+@pytest.mark.parametrize("name", ["zuul.conf", "jobs"])
+def test_a_merged_link_out_of_the_site_is_refused(world, name, tmp_path):
+    world.updates.step()
+    outside, link = tmp_path / "outside", world.upstream.work / name
+    link.rename(outside)
+    link.symlink_to(outside)
+    tip = world.merge({})
+    world.look()
+    told = name if name != "jobs" else "jobs/tenant.yaml"
+    assert world.state.refused == tip
+    assert world.state.reason.startswith(f"{told}: leads out of the site (keep the file itself in the site's folder)")
+
+
 def test_a_merged_change_comes_into_force_as_a_whole(world):
     world.updates.step()
     beats = world.pulse.beats

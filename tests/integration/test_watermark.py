@@ -2,11 +2,14 @@
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 
 from ci import bootstrap
 from ci.cli import root
+from ci.config.site import load_site
+from ci.errors import DiskFull
 from ci.model.build import BuildState
 from ci.services.node_allocator import NO_ROOM, NodeAllocator
 from ci.services.pulse import Pulse
@@ -89,3 +92,18 @@ def test_a_pipe_in_the_place_of_the_lock_is_told_and_holds_nobody_up(tmp_path, s
     site = small_site(tmp_path / "site", 1)
     assert root.run(["status", "--site", str(site.folder), "--state-dir", str(tmp_path)]) == 1
     assert "serve.lock is not a plain file: remove it" in capsys.readouterr().err
+
+
+def test_the_service_fetches_nothing_below_the_watermark_and_removes_what_a_killed_git_has_left(tmp_path):
+    site = load_site(small_site(tmp_path / "site", 2_000_000_000).folder)
+    site = replace(site, settings=replace(site.settings, node_private_key=tmp_path / "key"))
+    rest = tmp_path / "git/host/nova.git/objects/d5/tmp_obj_AbCdEf"
+    rest.parent.mkdir(parents=True)
+    rest.write_text("huge")
+    engine = bootstrap.build_engine(site, bootstrap.state_folder(tmp_path))
+    assert not rest.exists()
+    engine.store.close()
+    project = site.layout.tenant.projects[0]
+    mirror = bootstrap.sources(site, bootstrap.state_folder(tmp_path)).mirrors.of(project.connection, project.name)
+    with pytest.raises(DiskFull, match=r"not begun: .* MiB free, less than 2000000000"):
+        mirror.fetch()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
+import threading
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -17,7 +19,11 @@ from ansible.module_utils.devstack.sources import SourceError, git
 from ansible.module_utils.skip_lists.ancestry import GitError, contained
 
 ASK_SECONDS = 60
+MAX_ANSWER = 1 << 20
+MAX_LINE = 1000
+MAX_SHOWN = 200
 ENTRY = re.compile(r"([1-9][0-9]{0,9})(?:,([1-9][0-9]{0,4}))?")
+PROJECT = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*")
 REF = re.compile(r"refs/changes/[0-9]{2}/[0-9]+/[0-9]+")
 CHANGE_ID = re.compile(r"I[0-9a-f]{40}")
 GONE = {"MERGED": "has merged", "ABANDONED": "is abandoned"}
@@ -26,7 +32,10 @@ IDENTITY = ("-c", "user.name=powervm-ci", "-c", "user.email=powervm-ci@localhost
 
 
 class PatchError(RuntimeError):
-    """An entry of the list cannot be used or applied; the message says which and what to do."""
+    """An entry of the list cannot be used or applied; the message, one line, says which and what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_line(message))
 
 
 @dataclass(frozen=True)
@@ -50,19 +59,19 @@ def apply_all(entries: Any, list_name: str, gerrit_url: str, base_dir: str) -> l
         raise PatchError(f"{list_name}: it holds no projects with their changes (write openstack/nova: [12345])")
     said = []
     for project, changes in (entries or {}).items():
-        folder = os.path.join(base_dir, project.rpartition("/")[2])
         entries_of = [str(change) for change in _checked(list_name, project, changes)]
+        folder = os.path.join(base_dir, project.rpartition("/")[2])
         patches = [_ask(gerrit_url, list_name, project, entry) for entry in entries_of]
         if not os.path.isdir(os.path.join(folder, ".git")):
             said += [f"{patch}: passed over, this build does not use the project" for patch in patches]
             continue
         said += [_apply(patch, folder, gerrit_url, list_name) for patch in patches]
-    return said
+    return [_line(one) for one in said]
 
 
-def _checked(list_name: str, project: str, changes: Any) -> list[Any]:
-    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*", project):
-        raise PatchError(f"{list_name}: {project[:80]!r} is not the name of a project")
+def _checked(list_name: str, project: Any, changes: Any) -> list[Any]:
+    if not isinstance(project, str) or not PROJECT.fullmatch(project):
+        raise PatchError(f"{list_name}: {str(project)[:80]!r} is not the name of a project")
     listed = changes if isinstance(changes, list) else [changes]
     for change in listed:
         if not ENTRY.fullmatch(str(change)):
@@ -74,25 +83,65 @@ def _ask(gerrit_url: str, list_name: str, project: str, entry: str) -> Patch:
     number, _, patchset = entry.partition(",")
     url = f"{gerrit_url.rstrip('/')}/changes/{urllib.parse.quote(project, safe='')}~{number}?o=ALL_REVISIONS"
     try:
-        with urllib.request.urlopen(url, timeout=ASK_SECONDS) as answer:
-            told = json.loads(answer.read().decode("utf-8", "replace").partition("\n")[2])
+        told = json.loads(_answer(url).decode("utf-8", "replace").partition("\n")[2])
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == HTTPStatus.NOT_FOUND:
             raise PatchError(f"{list_name}: {project} {entry}: Gerrit has no such change (remove it)") from None
         raise PatchError(f"{list_name}: {project} {entry}: Gerrit answers {error.code} {error.reason}") from None
-    except (OSError, ValueError) as error:
-        raise PatchError(f"{list_name}: {project} {entry}: Gerrit cannot be asked: {error}") from None
+    except (OSError, ValueError, http.client.HTTPException, RecursionError) as error:
+        why = str(error)[:MAX_SHOWN] or type(error).__name__
+        raise PatchError(f"{list_name}: {project} {entry}: Gerrit cannot be asked: {why}") from None
     try:
-        revisions = told.get("revisions", {})
-        newest = revisions.get(told.get("current_revision"))
-        named = (one for one in revisions.values() if str(one["_number"]) == patchset)
-        wanted = next(named, None) if patchset else newest
-        if not wanted or not REF.fullmatch(wanted["ref"]) or not CHANGE_ID.fullmatch(told["change_id"]):
-            raise PatchError(f"{list_name}: {project} {entry}: Gerrit has no such patch set (remove it)")
-        return Patch(project, entry, str(told["status"]), str(told["branch"]), told["change_id"], wanted["ref"])
-    except (AttributeError, KeyError, TypeError):
-        raise PatchError(f"{list_name}: {project} {entry}: what Gerrit answers is no change") from None
+        return _read(told, project, entry, patchset)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        why = f"what answers at {gerrit_url} is no Gerrit (correct patching_list_gerrit_url)"
+        raise PatchError(f"{list_name}: {project} {entry}: {why}") from None
+    except LookupError:
+        raise PatchError(f"{list_name}: {project} {entry}: Gerrit has no such patch set (remove it)") from None
+
+
+def _answer(url: str) -> bytes:
+    """Return what a server says, within bounds of size and time; the socket's own time limit is for each read only."""
+    found: list[Any] = []
+
+    def ask() -> None:
+        try:
+            with urllib.request.urlopen(url, timeout=ASK_SECONDS) as answer:
+                found.append(answer.read(MAX_ANSWER + 1))
+        except Exception as error:  # noqa: BLE001 - raised below, where somebody waits
+            found.append(error)
+
+    # Not a pool's: nobody waits at the end for one that never comes back.
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(ASK_SECONDS)
+    if not found:
+        raise TimeoutError(f"no whole answer in {ASK_SECONDS} s")
+    if isinstance(found[0], Exception):
+        raise found[0]
+    if len(found[0]) > MAX_ANSWER:
+        raise ValueError(f"its answer has more than {MAX_ANSWER} bytes")
+    return bytes(found[0])
+
+
+def _read(told: Any, project: str, entry: str, patchset: str) -> Patch:
+    """Read Gerrit's answer; raises LookupError without such a patch set, another one when it is not Gerrit's."""
+    revisions = told["revisions"]
+    numbers = {str(one["_number"]): one["ref"] for one in revisions.values()}
+    newest = revisions.get(told["current_revision"], {"ref": ""})["ref"]
+    ref = numbers.get(patchset, "") if patchset else newest
+    fields = [told[name] for name in ("status", "branch", "change_id")]
+    if not all(isinstance(one, str) for one in fields) or not CHANGE_ID.fullmatch(fields[2]):
+        raise ValueError("not Gerrit's")
+    if not REF.fullmatch(ref):
+        raise LookupError(patchset)
+    return Patch(project, entry, fields[0][:MAX_SHOWN], fields[1], fields[2], ref)
+
+
+def _line(text: str) -> str:
+    """Return what somebody else may have written as one line that can be shown."""
+    return "".join(one if one.isprintable() else "?" for one in text.strip())[:MAX_LINE]
 
 
 def _apply(patch: Patch, folder: str, gerrit_url: str, list_name: str) -> str:

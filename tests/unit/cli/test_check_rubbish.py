@@ -17,7 +17,7 @@ TEXTS = {
         "jobs/zuul.d/more.yaml", "- pipeline: {name: ../../x, manager: independent}\n", "is no name",
     ),
     "a playbook with a very long name": (JOBS, f"- job: {{name: base, parent: null, run: {'x' * 5000}}}\n", "shorten"),
-    "a playbook that is no YAML": ("playbooks/run.yaml", "- hosts: [\n", "playbooks/run.yaml:2:1: is not YAML"),
+    "a playbook that is no YAML": ("playbooks/run.yaml", "- hosts: [\n", "playbooks/run.yaml:2:1: not YAML"),
     "a playbook of random bytes": ("playbooks/run.yaml", bytes(range(128, 256)), "is not UTF-8"),
     "a playbook that is no list": ("playbooks/run.yaml", "hosts: all\n", "is not a list of plays"),
     "an ESC sequence as a key": (JOBS, BASE + '- job: {name: x, parent: base, "\\e[2J\\a": 1}\n', "\\x1b[2J\\x07"),

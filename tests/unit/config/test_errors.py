@@ -372,7 +372,8 @@ def test_a_link_out_of_the_site(site, tmp_path_factory):
         (
             f"{MORE}:3:10: playbook: playbooks/link.yaml is a link that leads out of the site "
             "(keep the file itself in the site's folder)"
-        )
+        ),
+        "playbooks/link.yaml: is a link that leads out of the site (keep the file itself in the site's folder)",
     ]
 
 
@@ -381,6 +382,42 @@ def test_a_linked_language_file_from_outside_is_not_read(site, tmp_path_factory)
     outside.write_text("- job: {name: y}\n")
     (site.folder / MORE).symlink_to(outside)
     assert site.errors() == [f"{MORE}: leads out of the site (keep the file itself in the site's folder)"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("group_vars/all.yaml", "a: 1\nb: [\n", ":3:1: not YAML: did not find expected node content"),
+        ("roles/x/vars/main.yml", "a: 1\n\tb: 2\n", ":2:1: not YAML: found a tab character that violates indentation"),
+        ("roles/x/tasks/deep.yaml", "[" * 50_000, ":1:1: is nested too deeply"),
+        ("vars/latin.yaml", b"a: \xe9\n", ":1:4: is not UTF-8"),
+        ("vars/large.yaml", "a: 1\n" + "#" * (1 << 20), ": is larger than 1048576 bytes"),
+        ("vars/two.yaml", "a: 1\n---\na: 2\n", ":2:1: holds several YAML documents"),
+    ],
+)
+def test_a_broken_file_beside_the_playbooks(site, name, text, expected):
+    site.write(f"playbooks/{name}", text)
+    (error,) = site.errors()
+    assert error.startswith(f"playbooks/{name}{expected}")
+
+
+def test_what_ansible_alone_understands_and_what_it_only_copies_is_left_to_it(site):
+    site.write(
+        "playbooks/group_vars/all.yaml", "a: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  00\nb: !unsafe '{{'\n1: 2\n"
+    )
+    site.write("playbooks/vars/sealed.yaml", "$ANSIBLE_VAULT;1.1;AES256\n3862\n6331\n")
+    for folder in ("files", "templates", ".cache"):
+        site.write(f"playbooks/roles/x/{folder}/x.yaml", "{% if a %}\n{{ a }}: [\n")
+    assert site.errors() == []
+
+
+@pytest.mark.parametrize(("source", "errors"), [("folder", 0), ("gerrit", 1)])
+def test_a_tenant_file_that_is_a_link_is_the_operators_and_none_of_a_repository(site, tmp_path_factory, source, errors):
+    outside = tmp_path_factory.mktemp("outside") / "tenant.yaml"
+    (site.folder / TENANT).rename(outside)
+    (site.folder / TENANT).symlink_to(outside)
+    site.add(CONF, f"site_source={source}\n")
+    assert site.errors() == [f"{TENANT}: leads out of the site (keep the file itself in the site's folder)"] * errors
 
 
 def test_all_errors_of_all_files_come_at_once(site):

@@ -24,6 +24,7 @@ RULES = {
         "form": {"anyOf": [{"type": "boolean"}, {"type": "array"}]},
         "one": {"oneOf": [{"minimum": 1}, {"minimum": 2}]},
         "never": {"not": {}},
+        "file": {"type": "string", "format": "site-path"},
         "free": True,
     },
 }  # fmt: skip
@@ -57,6 +58,11 @@ def job(variables, name="x"):
         ("form: x", "9:13: `form` must be true or false, not 'x'"),
         ("one: 3", "9:12: `one` fits several forms of which only one may fit"),
         ("never: 1", "9:14: `never` has no place here (remove it)"),
+        ("file: playbooks/no.yaml", "9:13: `file` names no file of the site: no file playbooks/no.yaml (paths start at the site's folder)"),
+        ("file: playbooks/run", "9:13: `file` names no file of the site: no file playbooks/run (did you mean `playbooks/run.yaml`?)"),
+        ("file: ../../etc/passwd", "9:13: `file` names no file of the site: '../../etc/passwd' is not a path inside the site (write it relative to the site's folder, without `..`)"),
+        ("file: /etc/passwd", "9:13: `file` names no file of the site: '/etc/passwd' is not a path inside the site (write it relative to the site's folder, without `..`)"),
+        ("file: playbooks", "9:13: `file` names no file of the site: playbooks is not a file (name a file)"),
         ("kind: fancy", "7:5: `size` is missing (add it)"),
         ("kind: fancy\nsize: 1\nname: ruby", "11:13: fancy ones are pearls (say so)"),
         ("kind: fancy\nsize: 1\nname: 7", '11:13: `name` must be text, not 7 (quote it: "7")'),
@@ -65,6 +71,12 @@ def job(variables, name="x"):
 def test_errors(with_rules, variables, expected):
     with_rules.add(JOBS, "- job: {name: other}\n" + job(variables))
     assert with_rules.errors() == [f"{JOBS}:{expected}"]
+
+
+@pytest.mark.parametrize("value", ["playbooks/run.yaml", '""', '"{{ made }}.yaml"'])
+def test_a_file_of_the_site_that_is_there_or_none_or_one_that_is_known_later(with_rules, value):
+    with_rules.add(JOBS, job(f"file: {value}"))
+    assert with_rules.errors() == []
 
 
 def test_each_wrong_variable_is_told_once_however_many_jobs_have_it(with_rules):

@@ -24,7 +24,7 @@ SCHEMA = ROOT / "jobs" / "variables.schema.json"
 @pytest.fixture(scope="module")
 def schema():
     findings = []
-    read = VariableSchema("s", SCHEMA.read_bytes(), findings)
+    read = VariableSchema("s", SCHEMA.read_bytes(), findings, ROOT)
     assert findings == []
     return read
 
