@@ -67,7 +67,7 @@ class VariableSchema:
             findings.append(Finding(path, 0, 0, f"is not a JSON Schema: {where}{error.message}", "correct it"))
 
     def check(self, layout: Layout) -> list[Finding]:
-        """Return what is wrong with the variables of any job that can run, on each branch that the site names."""
+        """Return what is wrong with the variables of any job that can run, on the branches that it is tried on."""
         found: dict[Finding, None] = {}
         known: dict[str, list[Problem]] = {}
         for job, branch, sources in layout.trial_variables():

@@ -93,6 +93,56 @@ def test_the_definition_that_has_the_last_word_is_named(with_rules):
     assert with_rules.errors() == []
 
 
+@pytest.mark.parametrize(
+    "branches",
+    [
+        r"'^stable/2025\.[12]$'",
+        "'^stable/(newton|ocata)$'",
+        "'^stable/[a-o].*$'",
+        r"['^stable/.*-eol$', '^v\d+\.\d+$']",
+        "stable/",
+        "{regex: ^(master|stable/pike)$, negate: true}",
+        "{regex: stable/pike, negate: true}",
+        "[{regex: '^stable/.*', negate: true}]",
+    ],
+)  # fmt: skip
+def test_a_variant_for_branches_that_no_file_spells_out_is_looked_at(with_rules, branches):
+    others = "".join(f"- job: {{name: x, branches: {name}, vars: {{size: 1}}}}\n" for name in ("master", "stable/pike"))
+    with_rules.add(
+        JOBS, job("size: 1") + f"- job:\n    name: x\n    branches: {branches}\n    vars: {{size: big}}\n{others}"
+    )
+    assert with_rules.errors() == [f"{JOBS}:12:18: `size` must be a whole number, not 'big'"]
+
+
+def test_a_line_and_a_project_for_branches_that_no_file_spells_out_are_looked_at(with_rules):
+    line = "- base: {branches: '^stable/[a-c].*$', vars: {size: big}}"
+    text = f"- project:\n    name: nova\n    branches: '^stable/.*$'\n    vars: {{name: 7}}\n    check:\n      jobs:\n        {line}\n"
+    with_rules.write(PROJECTS, text)
+    assert with_rules.errors() == [
+        f'{PROJECTS}:4:18: `name` must be text, not 7 (quote it: "7")',
+        f"{PROJECTS}:7:61: `size` must be a whole number, not 'big'",
+    ]
+
+
+def test_a_job_that_cannot_be_frozen_on_such_a_branch_is_an_error(with_rules):
+    with_rules.add(
+        JOBS, "- job: {name: base, branches: '^stable/[a-c].*$', final: true}\n- job: {name: base, vars: {size: 1}}\n"
+    )
+    assert with_rules.errors() == [f"{JOBS}:6:8: the job base is final and cannot take `vars` at {JOBS}:6"]
+
+
+def test_an_expression_that_no_name_is_found_for_is_a_warning_at_its_place(with_rules):
+    with_rules.add(
+        JOBS,
+        "- job: {name: x, branches: [master, '^a b$'], vars: {size: 1}}\n- job: {name: x, branches: {regex: '.*', negate: true}}\n",
+    )
+    told = [str(one) for one in with_rules.load().warnings if one.path == JOBS]
+    assert [line.partition(":")[2] for line in told] == [
+        "5:37: no name of a branch is found that fits `^a b$`: what is said for it is not checked (correct it, or write it more simply)",
+        "6:28: no name of a branch is found that fits `not .*`: what is said for it is not checked (correct it, or write it more simply)",
+    ]
+
+
 def test_a_nested_variable_is_named_where_that_part_of_it_is_written(with_rules):
     text = job("nested:\n  deep: 3") + "- job: {name: y, parent: x, vars: {free: 1}}\n"
     with_rules.add(JOBS, text.replace("name: x", "name: x\n    abstract: true"))
