@@ -203,7 +203,10 @@ def test_the_schema_sees_the_branch_and_the_job(site):
         ('{"type": "objekt"}', ": is not a JSON Schema: `type`: 'objekt' is not valid under any of the given schemas (correct it)"),
         ("[]", ": is not a JSON Schema: [] is not of type 'object', 'boolean' (correct it)"),
         ('{"type": "object", "type": "array"}', ": the key `type` is there twice in one mapping (keep one)"),
-        ('{"properties": {"zuul": {"properties": {"job": {"pattern": "("}}}}}', ": is not a JSON Schema: `properties.zuul.properties.job.pattern`: '(' is not a 'regex' (correct it)"),
+        ('{"properties": {"zuul": {"properties": {"job":\n {"pattern": "(?=é\\\\)"}}}}}', ":2:14: `properties.zuul.properties.job.pattern`: not an RE2 regular expression: invalid perl operator: (?= (correct it)"),
+        ('{"patternProperties": {"(a": true}}', ":1:24: `patternProperties`: not an RE2 regular expression: missing ): (a (correct it)"),
+        ('{"propertyNames": {"pattern": "a**"}}', ":1:31: `propertyNames.pattern`: not an RE2 regular expression: bad repetition operator: ** (correct it)"),
+        ('{"unevaluatedProperties": false}', ": `unevaluatedProperties` is not read here (write additionalProperties)"),
         ('{"$ref": "#"}', ": refers to itself without an end (break the circle of `$ref`)"),
         ('{"$ref": "https://example.org/schema"}', ": leads out of this file: Unresolvable: https://example.org/schema (write `#/$defs/...`)"),
         ('{"$ref": "#/$defs/no"}', ": leads out of this file: PointerToNowhere: '/$defs/no' does not exist within "),
@@ -213,6 +216,38 @@ def test_a_broken_schema_is_one_clear_line(site, text, expected):
     site.write(SCHEMA, text)
     (error,) = site.errors()
     assert error.startswith(SCHEMA + expected)
+
+
+_SLOW = "^(a+)+$"
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [
+        ({"properties": {"free": {"pattern": _SLOW}}}, "`free` must fit"),
+        ({"properties": {"free": {"additionalProperties": False, "patternProperties": {_SLOW: False}}}}, "unknown key `free.aaa"),
+        ({"properties": {"free": {"additionalProperties": {"type": "null"}, "patternProperties": {_SLOW: True}}}}, "`free.aaa"),
+        ({"properties": {"free": {"propertyNames": {"pattern": _SLOW}}}}, "`free` must fit"),
+        ({"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": {"a": {"$schema": "https://json-schema.org/draft/2020-12/schema", "pattern": _SLOW}}, "properties": {"free": {"$ref": "#/$defs/a"}}}, "`free` must fit"),
+    ],
+)  # fmt: skip
+def test_an_expression_cannot_take_for_ever(site, rule, says):
+    long = "a" * 40 + "b"
+    site.write(SCHEMA, json.dumps(rule))
+    written = long if says.startswith("`free` must fit") and "propertyNames" not in str(rule) else f"{{{long}: 1}}"
+    site.add(JOBS, job(f"free: {written}"))
+    (error,) = site.errors()
+    assert f": {says}" in error
+
+
+def test_the_end_of_an_expression_is_the_very_end(site):
+    names = {"type": "object", "additionalProperties": False, "patternProperties": {"^[a-z]+$": {"pattern": "^x$"}}}
+    site.write(SCHEMA, json.dumps({"properties": {"free": names}}))
+    site.add(JOBS, job('free: {"reboot\\n": x, other: "x\\n", fine: x}'))
+    assert site.errors() == [
+        f"{JOBS}:8:14: unknown key `free.reboot\\n` (remove it)",
+        f"{JOBS}:8:36: `free.other` must fit ^x$, not 'x\\n'",
+    ]
 
 
 def test_nothing_is_asked_of_the_net(site, monkeypatch):
