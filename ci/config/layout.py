@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ci.config.freeze import FreezeError, collect, deep_update, draft
 from ci.config.jobs import JobDefinition, ProjectDefinition
+from ci.config.trial_branches import TrialBranches
 from ci.config.yaml_marks import Place
 from ci.model.job import FrozenJob, Nodeset
 from ci.model.regex import Regex, regex_problem
@@ -121,6 +123,23 @@ class Layout:
         """The branches that the site names, and master."""
         return tuple(_named_branches(self.jobs, self._projects))
 
+    @functools.cached_property
+    def _trial_branches(self) -> TrialBranches:
+        return TrialBranches(self.branches, (regex for regex, _ in self._branch_expressions()))
+
+    def _branch_expressions(self) -> Iterator[tuple[Regex, tuple[str, Place]]]:
+        sections = (section for found in self._projects.values() for section in found)
+        said = [(one.path, one.section, one.section.branches) for one in self.definitions()]
+        for path, section, branches in (*said, *((one.path, one.section, one.branches) for one in sections)):
+            for number, regex in enumerate(branches):
+                yield regex, (path, section.place("branches", number))
+
+    def untried(self) -> Iterator[tuple[Regex, tuple[str, Place]]]:
+        """Yield each expression for branches that fits no branch the jobs are tried on, and its file and place."""
+        for regex, where in self._branch_expressions():
+            if regex in self._trial_branches.unfitted:
+                yield regex, where
+
     def projects_in(self, pipeline: str) -> tuple[TenantProject, ...]:
         """Return the projects that have jobs in a pipeline on some branch."""
         return tuple(
@@ -170,12 +189,12 @@ class Layout:
         return alone.job if alone else None
 
     def trial_freeze(self) -> Iterator[tuple[str, JobDefinition]]:
-        """Freeze every job of every project on the branches that the site names, and yield what goes wrong."""
+        """Freeze every job of every project on branches that its expressions fit, and yield what goes wrong."""
         for wanted, branch in self._trial_pipelines():
             yield from self._trial(wanted, branch)
 
     def trial_variables(self) -> Iterator[tuple[FrozenJob, str, tuple[VariableSource, ...]]]:
-        """Freeze, on the branches that the site names, the jobs of every project and each job alone.
+        """Freeze, on branches that the site's expressions fit, the jobs of every project and each job alone.
 
         Yields a job, the branch, and what set its variables, the strongest first. Jobs that cannot run or be frozen
         are left out: `trial_freeze` has them.
@@ -185,7 +204,9 @@ class Layout:
             for wanted, branch in self._trial_pipelines()
             for name in wanted.jobs
         ]
-        drafts += [(self._tried(name, None, branch), branch, []) for name in self.jobs for branch in self.branches]
+        drafts += [
+            (self._tried(name, None, branch), branch, []) for name in self.jobs for branch in self._trial_branches.names
+        ]
         for tried, branch, sources in drafts:
             if tried and not tried.abstract:
                 own = [_source(definition) for definition in tried.applied]
@@ -203,7 +224,7 @@ class Layout:
         projects = {project.canonical_name: project for project in self.tenant.projects}
         for canonical_name in self._projects:
             for pipeline in self.pipelines:
-                for branch in self.branches:
+                for branch in self._trial_branches.names:
                     if wanted := self._project_pipeline(projects[canonical_name], pipeline, branch):
                         yield wanted, branch
 

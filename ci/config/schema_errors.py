@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jsonschema.exceptions import best_match
 
 from ci.config.reading import described, suggestion
+from ci.config.schema_patterns import unknown_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -75,7 +75,7 @@ def _problems(error: ValidationError) -> Iterator[Problem]:
     path: Path = tuple(error.absolute_path)
     own = _own_words(error)
     if error.validator == "additionalProperties" and isinstance(error.schema, dict):
-        for key in _unknown_keys(error.instance, error.schema):
+        for key in unknown_keys(error.instance, error.schema):
             place = (*path, key)
             kind = "key" if path else "variable"
             hint = suggestion(key, error.schema.get("properties", {})) or "remove it"
@@ -94,12 +94,6 @@ def _own_words(error: ValidationError) -> str | None:
     if isinstance(words, dict):
         words = words.get(error.validator)
     return words if isinstance(words, str) else None
-
-
-def _unknown_keys(instance: Any, schema: dict[str, Any]) -> list[str]:
-    patterns = schema.get("patternProperties", {})
-    known = schema.get("properties", {})
-    return [key for key in instance if key not in known and not any(re.search(pattern, key) for pattern in patterns)]
 
 
 def _simple(error: ValidationError) -> tuple[str, str]:

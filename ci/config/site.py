@@ -177,6 +177,9 @@ class _SiteLoader:
     def _freeze_all(self, layout: Layout) -> None:
         for message, job in layout.trial_freeze():
             self._findings.append(Finding(job.path, *job.section.place(), message))
+        for regex, (path, place) in layout.untried():
+            message = f"no name of a branch is found that fits `{regex}`: what is said for it is not checked"
+            self._warnings.append(Finding(path, *place, message, "correct it, or write it more simply"))
 
     def _check_variables(self, layout: Layout, named: Path | None) -> None:
         path = named or self._folder / VARIABLES_SCHEMA

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft202012Validator, FormatChecker, ValidationError, validators
+from jsonschema import FormatChecker
 from jsonschema.exceptions import SchemaError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from ci.config.paths import path_problem
 from ci.config.schema_errors import SitePathError, named, problems
+from ci.config.schema_patterns import NOT_READ, Validator, check_schema
 from ci.config.yaml_marks import Mapping, Override, Sequence
 from ci.errors import Finding
 
 if TYPE_CHECKING:
     import pathlib
-    from collections.abc import Iterator
 
     from ci.config.layout import Layout, VariableSource
     from ci.config.schema_errors import Path, Problem
@@ -29,21 +28,21 @@ class _DoubleKeyError(Exception):
     pass
 
 
+class _NotReadError(Exception):
+    pass
+
+
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         raise _DoubleKeyError(next(name for name in names if names.count(name) > 1))
+    if NOT_READ in found:
+        raise _NotReadError
+    if isinstance(found.get("$schema"), str):
+        # the library would go on with its own validator, whose expressions are Python's
+        del found["$schema"]
     return found
-
-
-def _pattern(_: Any, pattern: str, value: Any, __: Any) -> Iterator[ValidationError]:
-    # JSON Schema's `$` is the end alone, Python's is also the line break before it
-    if isinstance(value, str) and not re.search(re.sub(r"(?<!\\)\$$", r"\\Z", pattern), value):
-        yield ValidationError(f"{value!r} does not fit {pattern!r}")
-
-
-_Validator = validators.extend(Draft202012Validator, {"pattern": _pattern})
 
 
 def _formats(site: pathlib.Path) -> FormatChecker:
@@ -66,24 +65,31 @@ class VariableSchema:
     def __init__(self, path: str, content: bytes, findings: list[Finding], site: pathlib.Path) -> None:
         """Read the file; what is wrong with it goes to the findings, and then every job's variables fit."""
         self._path = path
-        self._validator = _Validator({})
+        self._validator = Validator({})
         try:
             schema = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_once)
-            Draft202012Validator.check_schema(schema)
+            check_schema(schema)
             # an empty registry: nothing is looked up on the net
-            self._validator = _Validator(schema, registry=Registry(), format_checker=_formats(site))
+            self._validator = Validator(schema, registry=Registry(), format_checker=_formats(site))
         except json.JSONDecodeError as error:
             findings.append(Finding(path, error.lineno, error.colno, f"is not JSON: {error.msg}", "correct it"))
         except _DoubleKeyError as error:
             findings.append(Finding(path, 0, 0, f"the key `{error}` is there twice in one mapping", "keep one"))
+        except _NotReadError:
+            findings.append(Finding(path, 0, 0, f"`{NOT_READ}` is not read here", "write additionalProperties"))
         except (UnicodeDecodeError, RecursionError):
             findings.append(Finding(path, 0, 0, "cannot be read as JSON", "save it as UTF-8, not too deeply nested"))
         except SchemaError as error:
             where = f"{named(tuple(error.absolute_path))}: " if error.absolute_path else ""
-            findings.append(Finding(path, 0, 0, f"is not a JSON Schema: {where}{error.message}", "correct it"))
+            if error.validator == "format":
+                place = _place_of_text(content.decode("utf-8-sig"), error.instance)
+                message = f"{where}not an RE2 regular expression: {error.cause}"
+                findings.append(Finding(path, *place, message, "correct it"))
+            else:
+                findings.append(Finding(path, 0, 0, f"is not a JSON Schema: {where}{error.message}", "correct it"))
 
     def check(self, layout: Layout) -> list[Finding]:
-        """Return what is wrong with the variables of any job that can run, on each branch that the site names."""
+        """Return what is wrong with the variables of any job that can run, on the branches that it is tried on."""
         found: dict[Finding, None] = {}
         known: dict[str, list[Problem]] = {}
         for job, branch, sources in layout.trial_variables():
@@ -104,6 +110,12 @@ class VariableSchema:
     def problems(self, variables: dict[str, Any]) -> list[Problem]:
         """Return what is wrong with one set of variables; raises what a schema can be broken by (see `check`)."""
         return list(problems(self._validator.iter_errors(variables)))
+
+
+def _place_of_text(content: str, text: str) -> Place:
+    """Return the line and column of a text in JSON, (0, 0) where it is written in another way than usual."""
+    start = max(content.find(json.dumps(text)), content.find(json.dumps(text, ensure_ascii=False)))
+    return (content.count("\n", 0, start) + 1, start - content.rfind("\n", 0, start)) if start >= 0 else (0, 0)
 
 
 def _place(problem: Problem, job: str, sources: tuple[VariableSource, ...]) -> tuple[str, Place]:

@@ -147,9 +147,10 @@ def render(
 
 
 def everything(layout: Layout) -> list[Wanted]:
-    """Return every job and branch that has a local.conf."""
+    """Return every job and branch, of those that the site names, that has a local.conf."""
     found = {Wanted(job.name, branch): job.variables.get("deployment") for job, branch, _ in layout.trial_variables()}
-    return sorted((wanted for wanted, deployment in found.items() if deployment == DEPLOYMENT), key=str)
+    wanted = (one for one, deployment in found.items() if deployment == DEPLOYMENT and one.branch in layout.branches)
+    return sorted(wanted, key=str)
 
 
 def _read(text: str) -> Wanted:

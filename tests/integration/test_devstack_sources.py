@@ -247,32 +247,6 @@ def test_an_entry_that_is_of_no_use(lab, patches, entries, says):
     assert str(failed.value) == f"{LIST}: {says}"
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        [],
-        "text",
-        7,
-        {"revisions": None},
-        {"revisions": {"x": {"a": 1}}},
-        {"revisions": {"x": {"ref": "refs/changes/07/7/1"}}},
-        {"status": 1, "revisions": []},
-    ],
-    ids=str,
-)
-def test_what_gerrit_answers_may_be_no_change(lab, patches, monkeypatch, answer):
-    lab.place(lab.wanted())
-    told = (
-        {"current_revision": "x", "branch": "master", "status": "NEW", **answer} if isinstance(answer, dict) else answer
-    )
-    content = b")]}'\n" + json.dumps(told).encode()
-    monkeypatch.setattr(patches, "answer", lambda _: content)
-    with pytest.raises(
-        module("devstack.patches").PatchError, match="openstack/nova 7: what Gerrit answers is no change"
-    ):
-        apply(lab, patches, {"openstack/nova": [7]})
-
-
 def test_a_gerrit_that_does_not_answer_is_said(lab, patches):
     lab.place(lab.wanted())
     patches.url = "http://127.0.0.1:1"

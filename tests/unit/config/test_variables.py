@@ -105,6 +105,56 @@ def test_the_definition_that_has_the_last_word_is_named(with_rules):
     assert with_rules.errors() == []
 
 
+@pytest.mark.parametrize(
+    "branches",
+    [
+        r"'^stable/2025\.[12]$'",
+        "'^stable/(newton|ocata)$'",
+        "'^stable/[a-o].*$'",
+        r"['^stable/.*-eol$', '^v\d+\.\d+$']",
+        "stable/",
+        "{regex: ^(master|stable/pike)$, negate: true}",
+        "{regex: stable/pike, negate: true}",
+        "[{regex: '^stable/.*', negate: true}]",
+    ],
+)  # fmt: skip
+def test_a_variant_for_branches_that_no_file_spells_out_is_looked_at(with_rules, branches):
+    others = "".join(f"- job: {{name: x, branches: {name}, vars: {{size: 1}}}}\n" for name in ("master", "stable/pike"))
+    with_rules.add(
+        JOBS, job("size: 1") + f"- job:\n    name: x\n    branches: {branches}\n    vars: {{size: big}}\n{others}"
+    )
+    assert with_rules.errors() == [f"{JOBS}:12:18: `size` must be a whole number, not 'big'"]
+
+
+def test_a_line_and_a_project_for_branches_that_no_file_spells_out_are_looked_at(with_rules):
+    line = "- base: {branches: '^stable/[a-c].*$', vars: {size: big}}"
+    text = f"- project:\n    name: nova\n    branches: '^stable/.*$'\n    vars: {{name: 7}}\n    check:\n      jobs:\n        {line}\n"
+    with_rules.write(PROJECTS, text)
+    assert with_rules.errors() == [
+        f'{PROJECTS}:4:18: `name` must be text, not 7 (quote it: "7")',
+        f"{PROJECTS}:7:61: `size` must be a whole number, not 'big'",
+    ]
+
+
+def test_a_job_that_cannot_be_frozen_on_such_a_branch_is_an_error(with_rules):
+    with_rules.add(
+        JOBS, "- job: {name: base, branches: '^stable/[a-c].*$', final: true}\n- job: {name: base, vars: {size: 1}}\n"
+    )
+    assert with_rules.errors() == [f"{JOBS}:6:8: the job base is final and cannot take `vars` at {JOBS}:6"]
+
+
+def test_an_expression_that_no_name_is_found_for_is_a_warning_at_its_place(with_rules):
+    with_rules.add(
+        JOBS,
+        "- job: {name: x, branches: [master, '^a b$'], vars: {size: 1}}\n- job: {name: x, branches: {regex: '.*', negate: true}}\n",
+    )
+    told = [str(one) for one in with_rules.load().warnings if one.path == JOBS]
+    assert [line.partition(":")[2] for line in told] == [
+        "5:37: no name of a branch is found that fits `^a b$`: what is said for it is not checked (correct it, or write it more simply)",
+        "6:28: no name of a branch is found that fits `not .*`: what is said for it is not checked (correct it, or write it more simply)",
+    ]
+
+
 def test_a_nested_variable_is_named_where_that_part_of_it_is_written(with_rules):
     text = job("nested:\n  deep: 3") + "- job: {name: y, parent: x, vars: {free: 1}}\n"
     with_rules.add(JOBS, text.replace("name: x", "name: x\n    abstract: true"))
@@ -165,7 +215,10 @@ def test_the_schema_sees_the_branch_and_the_job(site):
         ('{"type": "objekt"}', ": is not a JSON Schema: `type`: 'objekt' is not valid under any of the given schemas (correct it)"),
         ("[]", ": is not a JSON Schema: [] is not of type 'object', 'boolean' (correct it)"),
         ('{"type": "object", "type": "array"}', ": the key `type` is there twice in one mapping (keep one)"),
-        ('{"properties": {"zuul": {"properties": {"job": {"pattern": "("}}}}}', ": is not a JSON Schema: `properties.zuul.properties.job.pattern`: '(' is not a 'regex' (correct it)"),
+        ('{"properties": {"zuul": {"properties": {"job":\n {"pattern": "(?=é\\\\)"}}}}}', ":2:14: `properties.zuul.properties.job.pattern`: not an RE2 regular expression: invalid perl operator: (?= (correct it)"),
+        ('{"patternProperties": {"(a": true}}', ":1:24: `patternProperties`: not an RE2 regular expression: missing ): (a (correct it)"),
+        ('{"propertyNames": {"pattern": "a**"}}', ":1:31: `propertyNames.pattern`: not an RE2 regular expression: bad repetition operator: ** (correct it)"),
+        ('{"unevaluatedProperties": false}', ": `unevaluatedProperties` is not read here (write additionalProperties)"),
         ('{"$ref": "#"}', ": refers to itself without an end (break the circle of `$ref`)"),
         ('{"$ref": "https://example.org/schema"}', ": leads out of this file: Unresolvable: https://example.org/schema (write `#/$defs/...`)"),
         ('{"$ref": "#/$defs/no"}', ": leads out of this file: PointerToNowhere: '/$defs/no' does not exist within "),
@@ -175,6 +228,38 @@ def test_a_broken_schema_is_one_clear_line(site, text, expected):
     site.write(SCHEMA, text)
     (error,) = site.errors()
     assert error.startswith(SCHEMA + expected)
+
+
+_SLOW = "^(a+)+$"
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [
+        ({"properties": {"free": {"pattern": _SLOW}}}, "`free` must fit"),
+        ({"properties": {"free": {"additionalProperties": False, "patternProperties": {_SLOW: False}}}}, "unknown key `free.aaa"),
+        ({"properties": {"free": {"additionalProperties": {"type": "null"}, "patternProperties": {_SLOW: True}}}}, "`free.aaa"),
+        ({"properties": {"free": {"propertyNames": {"pattern": _SLOW}}}}, "`free` must fit"),
+        ({"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": {"a": {"$schema": "https://json-schema.org/draft/2020-12/schema", "pattern": _SLOW}}, "properties": {"free": {"$ref": "#/$defs/a"}}}, "`free` must fit"),
+    ],
+)  # fmt: skip
+def test_an_expression_cannot_take_for_ever(site, rule, says):
+    long = "a" * 40 + "b"
+    site.write(SCHEMA, json.dumps(rule))
+    written = long if says.startswith("`free` must fit") and "propertyNames" not in str(rule) else f"{{{long}: 1}}"
+    site.add(JOBS, job(f"free: {written}"))
+    (error,) = site.errors()
+    assert f": {says}" in error
+
+
+def test_the_end_of_an_expression_is_the_very_end(site):
+    names = {"type": "object", "additionalProperties": False, "patternProperties": {"^[a-z]+$": {"pattern": "^x$"}}}
+    site.write(SCHEMA, json.dumps({"properties": {"free": names}}))
+    site.add(JOBS, job('free: {"reboot\\n": x, other: "x\\n", fine: x}'))
+    assert site.errors() == [
+        f"{JOBS}:8:14: unknown key `free.reboot\\n` (remove it)",
+        f"{JOBS}:8:36: `free.other` must fit ^x$, not 'x\\n'",
+    ]
 
 
 def test_nothing_is_asked_of_the_net(site, monkeypatch):
