@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 from types import SimpleNamespace
 
@@ -198,6 +199,7 @@ def test_messages_that_name_each_other_or_themselves_end_the_search(history_of_a
         commits,
         {},
     )
+    made._compared, made._give_up_at = 0, math.inf
     assert made.commit_of(CHANGE) in found
 
 
