@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from ci.git.command import git
 from ci.git.mirror import storage_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from ci.git.mirror import Mirror
 
@@ -92,10 +93,7 @@ def forget(mirror: Mirror, open_buildset_ids: Callable[[], Collection[str]]) -> 
 
     Raises Interrupted when somebody else is at work in the mirror: a fetch may take half an hour.
     """
-    no_patience = threading.Event()
-    no_patience.set()
-    with mirror.locked(no_patience):
-        no_patience.clear()  # git itself is not to be interrupted
+    with _locked_at_once(mirror):
         rests.remove(mirror.path)
         _, output = mirror.git(["for-each-ref", "--format=%(refname)", REFS, CHANGES])
         kept = open_buildset_ids()  # not before: one that began meanwhile has its ref here, too
@@ -104,6 +102,15 @@ def forget(mirror: Mirror, open_buildset_ids: Callable[[], Collection[str]]) -> 
             part = doomed[start : start + FORGOTTEN_AT_ONCE]
             mirror.git(["update-ref", "--stdin"], given="".join(f"delete {name}\n" for name in part))
     return len(doomed)
+
+
+@contextmanager
+def _locked_at_once(mirror: Mirror) -> Iterator[None]:
+    no_patience = threading.Event()
+    no_patience.set()
+    with mirror.locked(no_patience):
+        no_patience.clear()  # git itself is not to be interrupted
+        yield
 
 
 def _buildset_of(ref: str) -> str:
@@ -120,16 +127,30 @@ def pack(mirror: Mirror) -> bool:
     loose = 256 * len(list(mirror.path.glob("objects/17/*")))  # git's own way to guess
     if packs < MANY_PACKS and loose < MANY_LOOSE_OBJECTS:
         return False
+    _gc(mirror, "--prune=2.weeks.ago")
+    return True
+
+
+def make_room(mirror: Mirror) -> None:
+    """Remove what nothing has held for a day, in large packs too; the largest one, as a rule the history, stays.
+
+    What was fetched for changes that are huge would else stay for good. Under the lock, unlike `pack`: what goes may be
+    what a fetch is about to hold again. Raises Interrupted when somebody is at work in the mirror.
+    """
+    with _locked_at_once(mirror):
+        _gc(mirror, "--keep-largest-pack", "--prune=1.day.ago")
+
+
+def _gc(mirror: Mirror, *options: str) -> None:
     with rests.packing(mirror.path) as file:
         git(
-            [*GC_OPTIONS, "gc", "--quiet", "--prune=2.weeks.ago"],
+            [*GC_OPTIONS, "gc", "--quiet", *options],
             cwd=mirror.path.parent,
             environment={"GIT_DIR": str(mirror.path)},
             timeout_seconds=GC_TIMEOUT_SECONDS,
             about=f"packing {mirror.path.name}",
             passed=[file],
         )
-    return True
 
 
 def _may_have(path: Path, prefix: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from ci.model.change import Ref
 
 MAX_KEPT = 500
+MAKE_ROOM_SECONDS = 3600.0
 
 _Key = tuple[str, str, str, str]  # buildset, connection, project, revision or branch
 
@@ -63,6 +65,8 @@ class GitSources:
     ) -> None:
         """`shortage` says why nothing more is to be fetched ("" while it may)."""
         self.mirrors = Mirrors(gerrits, folder, shortage)
+        self._shortage = shortage
+        self._made_room_at: dict[Path, float] = {}  # monotonic
         self._lock = threading.Lock()
         self._fixed: dict[_Key, Source] = {}
         self._turns: dict[_Key, threading.Lock] = {}
@@ -127,10 +131,20 @@ class GitSources:
             mirror = self.mirrors.at(path)
             with suppress(Interrupted):  # in use: its turn comes again
                 fixed.forget(mirror, open_buildset_ids)
-                fixed.pack(mirror)
+                if not self._made_room(mirror):
+                    fixed.pack(mirror)
             if not may_go_on():
                 return False
         self._last_tidied = None
+        return True
+
+    def _made_room(self, mirror: Mirror) -> bool:
+        """Make room in a mirror, once in a while, when the disk is short of it; False when that is not needed now."""
+        is_due = time.monotonic() - self._made_room_at.get(mirror.path, -MAKE_ROOM_SECONDS) >= MAKE_ROOM_SECONDS
+        if not is_due or not self._shortage or not self._shortage():
+            return False
+        self._made_room_at[mirror.path] = time.monotonic()
+        fixed.make_room(mirror)
         return True
 
     def _once(self, key: _Key, make: Callable[[], Source], interrupt: threading.Event | None) -> Source:

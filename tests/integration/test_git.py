@@ -455,6 +455,23 @@ def test_a_change_that_does_not_fit_on_the_disk_leaves_nothing_there_and_others_
     sources.close()
 
 
+@pytest.mark.parametrize(("shortage", "is_kept"), [("", True), ("9 MiB free", False)])
+def test_what_a_huge_change_has_left_goes_when_there_is_no_room(server, upstream, tmp_path, shortage, is_kept):
+    said = [""]
+    sources = GitSources(settings(server), tmp_path / "mirrors", lambda: said[0])
+    kept, huge = upstream.change(145, {"nova/b.py": "x\n"}), upstream.change(146, {"nova/b.py": "huge\n"})
+    sources.resolve(kept, buildset_id="open")
+    sources.resolve(huge, buildset_id="ended")
+    (mirror,) = (tmp_path / "mirrors").glob("*/*.git")
+    for path in mirror.glob("objects/??/*"):
+        os.utime(path, (1, 1))
+    said[0] = shortage
+    assert sources.tidy(lambda: {"open"}, lambda: True)
+    objects = git(mirror, "cat-file", "--batch-check", "--batch-all-objects")
+    assert (huge.revision in objects, kept.revision in objects) == (is_kept, True)
+    sources.close()
+
+
 RESTS = ("objects/d5/tmp_obj_AbCdEf", "objects/pack/tmp_pack_AbCdEf", "objects/pack/pack-1.keep", "refs/heads/m.lock")
 
 
