@@ -15,7 +15,7 @@ import pytest
 
 from ci.config.freeze import deep_update
 from ci.config.site import load_site
-from tests.unit.site.wrong import WRONG
+from tests.unit.site.wrong import ON_NODE, WRONG
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = ROOT / "playbooks" / "roles"
@@ -54,12 +54,11 @@ def variables(layout, job, branch, **changes):
 
 
 def test_the_role_refuses_on_the_node_what_check_refuses_offline(play, layout, tmp_path):
-    hosts, names = {}, dict(enumerate(WRONG))
+    refused = WRONG | ON_NODE
+    hosts, names = {}, dict(enumerate(refused))
     for number, name in names.items():
-        wrong = WRONG[name]
-        found = variables(layout, wrong.job, wrong.branch, **wrong.changes)
-        found["network"] = {key: value for key, value in found["network"].items() if value is not None}
-        hosts[f"h{number}"] = found
+        wrong = refused[name]
+        hosts[f"h{number}"] = variables(layout, wrong.job, wrong.branch, **wrong.changes)
     said = "{{ ansible_failed_result.msg | default(ansible_failed_result | string) }}"
     tasks = [
         {
@@ -81,7 +80,9 @@ def test_the_role_refuses_on_the_node_what_check_refuses_offline(play, layout, t
     done = play(hosts, tasks)
     assert done.returncode == 0, done.stdout
     told = json.loads((tmp_path / "said.json").read_text())
-    assert {names[int(host[1:])]: text for host, text in told.items()} == {name: WRONG[name].says for name in WRONG}
+    assert {names[int(host[1:])]: text for host, text in told.items()} == {
+        name: wrong.says for name, wrong in refused.items()
+    }
 
 
 def test_local_conf_is_written_once_and_refused_for_an_unknown_key(play, layout, tmp_path):

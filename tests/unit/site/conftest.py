@@ -34,6 +34,18 @@ def changed(layout):
         branch, found = job(name)
         return branch, {**found, "network": {"interface": "eth9"}}
 
+    nothing = dict.fromkeys(
+        [
+            "l2",
+            "sriov",
+            "macvtap",
+            "physical_network",
+            "vlan_range",
+            "bridge_mappings",
+            "port_labels",
+            "vnic_required_vfs",
+        ]
+    )
     cases = {
         "another VIRT_DRIVER": job(IN_TREE, virt_driver="libvirt"),
         "another driver": job(
@@ -41,6 +53,7 @@ def changed(layout):
         ),
         "in-tree, nothing said": without_network(IN_TREE),
         "out-of-tree, nothing said": without_network(OUT_OF_TREE),
+        "out-of-tree, null said": job(OUT_OF_TREE, network={**nothing, "interface": "eth9"}),
         "out-of-tree on ovs": job(OUT_OF_TREE, network={"l2": "ovs", "sriov": False}),
         "mappings of sea": job(
             OUT_OF_TREE, network={"bridge_mappings": {"default": "ent5:vios_1", "speedy": "ent6:vios_1"}}

@@ -23,6 +23,10 @@ def test_each_local_conf_is_the_recorded_one(written):
     assert recorded == now
 
 
+def test_null_is_as_not_said(written):
+    assert written["out-of-tree, null said"] == written["out-of-tree, nothing said"]
+
+
 def test_there_is_one_for_both_drivers_on_three_branches(written):
     assert set(SIX) <= written.keys()
 

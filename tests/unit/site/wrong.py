@@ -17,8 +17,14 @@ class Wrong(NamedTuple):
 
 IN, OUT = "nova-in-tree", "nova-out-of-tree"
 L2 = "`network.l2` is one L2 plugin: ovs, sea, linuxbridge or none (sriov and macvtap run beside any of them)"
-BOOLEANS = "`network.sriov` and `network.macvtap` are true or false (without quotes)"
-PLAIN = "`network` holds plain names: letters, digits, `_`, `.` and `-`, and vlan_range of 1 to 4094, as 1000:2000"
+SRIOV = "`network.sriov` is true or false (without quotes)"
+MACVTAP_SAID = "`network.macvtap` is true or false (without quotes)"
+INTERFACE = "`network.interface` is a plain name: letters, digits, `_`, `.` and `-`"
+PHYSICAL = "`network.physical_network` is a plain name: letters, digits, `_`, `.` and `-`"
+VLANS = "`network.vlan_range` is the lowest and the highest VLAN, of 1 to 4094 (for example 1000:2000)"
+MAPPED = "`network.bridge_mappings` lead from plain names: letters, digits, `_`, `.` and `-`"
+LABELS = "`network.port_labels` are plain names, at least one: letters, digits, `_`, `.` and `-`"
+VFS = "`network.vnic_required_vfs` is a whole number, at least 1"
 LINUX_BRIDGE = "`network.l2`: neutron has no Linux bridge since 2025.1 (choose ovs or sea)"
 NONE = "`network.l2`: none is for pike's in-tree driver, which plugs no ports (choose ovs or sea)"
 SEA = "`network.l2`: sea is a Shared Ethernet Adapter of PowerVM (choose ovs, or a PowerVM driver)"
@@ -39,12 +45,20 @@ SERVICES = "`devstack_services` holds what `network` decides (set that)"
 PLUGINS = "`devstack_plugins` holds what `network` decides (set that)"
 OPTIONS = "`devstack_local_conf` holds what `compute_driver`, `disk_driver` or `network` decide (set those)"
 
+LINES = "`devstack_local_conf` has values of one line each (write a list for an option with several)"
+VIRT_NAME = "`virt_driver` is a plain name: letters, digits, `_` and `-`"
+
 NOVA, ML2 = "$NOVA_CONF", "/$Q_PLUGIN_CONF_FILE"
 
 
-def _option(file: str, section: str, option: str) -> Wrong:
-    changes = {"devstack_local_conf": {"post-config": {file: {section: {option: "x"}}}}}
-    return Wrong(OUT, "master", changes, OPTIONS, ("devstack_local_conf", "post-config", file, section, option))
+def _option(file: str, section: str, option: str, phase: str = "post-config") -> Wrong:
+    changes = {"devstack_local_conf": {phase: {file: {section: {option: "x"}}}}}
+    return Wrong(OUT, "master", changes, OPTIONS, ("devstack_local_conf", phase, file, section, option))
+
+
+def _broken(value: Any, *index: int) -> Wrong:
+    changes = {"devstack_local_conf": {"extra": {"$X_CONF": {"a": {"b": value}}}}}
+    return Wrong(OUT, "master", changes, LINES, ("devstack_local_conf", "extra", "$X_CONF", "a", "b", *index))
 
 
 def _network(job: str, branch: str, says: str, key: str | None, **network: Any) -> Wrong:
@@ -55,13 +69,33 @@ WRONG = {
     "an L2 plugin that is none": _network(IN, "master", L2, "l2", l2="ovn"),
     "two L2 plugins": _network(OUT, "master", L2, "l2", l2=["ovs", "sea"]),
     "two L2 plugins as text": _network(OUT, "master", L2, "l2", l2="ovs,sea"),
-    "sriov as text": _network(OUT, "master", BOOLEANS, "sriov", sriov="yes"),
-    "macvtap as a number": _network(OUT, "master", BOOLEANS, "macvtap", macvtap=1),
-    "an interface with a shell line": _network(IN, "master", PLAIN, "interface", interface="eth0; reboot"),
-    "an interface with a line break": _network(IN, "master", PLAIN, "interface", interface="eth0\n"),
-    "a VLAN that is none": _network(IN, "master", PLAIN, "vlan_range", vlan_range="1000:4095"),
-    "a range that is none": _network(IN, "master", PLAIN, "vlan_range", vlan_range="1000-2000"),
-    "a physical network with a quote": _network(IN, "master", PLAIN, "physical_network", physical_network='a"b'),
+    "sriov as text": _network(OUT, "master", SRIOV, "sriov", sriov="yes"),
+    "macvtap as a number": _network(OUT, "master", MACVTAP_SAID, "macvtap", macvtap=1),
+    "an interface with a shell line": _network(IN, "master", INTERFACE, "interface", interface="eth0; reboot"),
+    "an interface with a line break": _network(IN, "master", INTERFACE, "interface", interface="eth0\n"),
+    "a VLAN that is none": _network(IN, "master", VLANS, "vlan_range", vlan_range="1000:4095"),
+    "a range that is none": _network(IN, "master", VLANS, "vlan_range", vlan_range="1000-2000"),
+    "a physical network with a quote": _network(IN, "master", PHYSICAL, "physical_network", physical_network='a"b'),
+    "an interface that is empty": _network(IN, "master", INTERFACE, "interface", interface=""),
+    "an interface that is a number": _network(OUT, "master", INTERFACE, "interface", interface=5),
+    "VLANs that there are not": _network(IN, "master", VLANS, "vlan_range", vlan_range="5000:1"),
+    "a physical network that is empty": _network(OUT, "master", PHYSICAL, "physical_network", physical_network=""),
+    "no label at all": _network(OUT, "master", LABELS, "port_labels", port_labels=[]),
+    "no port behind another": _network(OUT, "master", VFS, "vnic_required_vfs", vnic_required_vfs=0),
+    "a label with a space": Wrong(
+        OUT, "master", {"network": {"port_labels": ["a", "b c"]}}, LABELS, ("network", "port_labels", 1)
+    ),
+    "a mapping of an odd name": Wrong(
+        OUT, "master", {"network": {"bridge_mappings": {"a b": "ent5:vios_1"}}}, MAPPED, ("network", "bridge_mappings")
+    ),
+    "sea leads to nothing": Wrong(
+        OUT, "master", {"network": {"bridge_mappings": {"default": None}}}, SEA_MAPPINGS,
+        ("network", "bridge_mappings", "default"),
+    ),
+    "a bridge that is a number": Wrong(
+        IN, "master", {"network": {"l2": "ovs", "bridge_mappings": {"default": 5}}}, MAPPINGS,
+        ("network", "bridge_mappings", "default"),
+    ),
     "linuxbridge today": _network(IN, "master", LINUX_BRIDGE, "l2", l2="linuxbridge"),
     "linuxbridge in 2025.1": _network(OUT, "stable/2025.1", LINUX_BRIDGE, "l2", l2="linuxbridge"),
     "none today": _network(IN, "master", NONE, "l2", l2="none"),
@@ -110,7 +144,20 @@ WRONG = {
     "the mechanism drivers by the back door": _option(ML2, "ml2", "mechanism_drivers"),
     "the mappings by the back door": _option(ML2, "AGENT", "bridge_mappings"),
     "the redundancy by the back door": _option(ML2, "AGENT", "vnic_required_vfs"),
+    "the driver in a later phase": _option(NOVA, "DEFAULT", "compute_driver", "post-extra"),
+    "the clean-up's name in another phase": _option(NOVA, "DEFAULT", "instance_name_template", "extra"),
+    "the clean-up's name for compute alone": _option("$NOVA_CPU_CONF", "DEFAULT", "instance_name_template"),
+    "the clean-up's name by the file's path": _option("/etc/nova/nova.conf", "DEFAULT", "instance_name_template"),
+    "the whitelist by its new name": _option(NOVA, "PCI", "device_spec", "test-config"),
+    "the mappings in small letters": _option("/etc/neutron/plugins/ml2/ml2_conf.ini", "agent", "bridge_mappings"),
+    "an option with a line break": _broken("1\nreboot"),
+    "an option with a line break at its end": _broken("1\n"),
+    "a line of an option with a line break": _broken(["1", "2\n[b]"], 1),
+    "VIRT_DRIVER that is empty": Wrong(IN, "master", {"virt_driver": ""}, VIRT_NAME, ("virt_driver",)),
 }  # fmt: skip
+
+# What JSON Schema cannot say: the roles alone refuse it.
+ON_NODE = {"VLANs in no order": _network(OUT, "master", VLANS, "vlan_range", vlan_range="2000:1000")}
 
 OSA = "`network` of OpenStack-Ansible is OVS alone (write l2: ovs and sriov: false)"
 SCENARIO = "`osa_scenario` deploys on the node itself, with Open vSwitch (begin it with aio_metal_ovs)"
@@ -128,9 +175,15 @@ WRONG_OSA = {
     "linuxbridge": _osa(OSA, "network/l2", network={"l2": "linuxbridge"}),
     "sriov": _osa(OSA, "network/sriov", network={"sriov": True}),
     "macvtap": _osa(OSA, "network/macvtap", network={"macvtap": True}),
-    "an interface with a shell line": _osa(PLAIN, "network/interface", network={"interface": "eth0; reboot"}),
-    "a VLAN that is none": _osa(PLAIN, "network/vlan_range", network={"vlan_range": "0:9"}),
-    "a range that is none": _osa(PLAIN, "network/vlan_range", network={"vlan_range": "1000-2000"}),
+    "an interface with a shell line": _osa(INTERFACE, "network/interface", network={"interface": "eth0; reboot"}),
+    "a range that is none": _osa(VLANS, "network/vlan_range", network={"vlan_range": "1000-2000"}),
+    "a physical network with a quote": _osa(
+        PHYSICAL, "network/physical_network", network={"physical_network": 'a"b'}
+    ),
+    "a mapping of an odd name": _osa(MAPPED, "network/bridge_mappings", network={"bridge_mappings": {"a b": "br-a"}}),
+    "a bridge that is nothing": _osa(
+        MAPPINGS, "network/bridge_mappings/default", network={"bridge_mappings": {"default": None}}
+    ),
     "a bridge with a VIOS": _osa(
         MAPPINGS, "network/bridge_mappings/default", network={"bridge_mappings": {"default": "ent5:vios_1"}}
     ),
