@@ -246,9 +246,9 @@ def _is_about_something(text: str, found: re.Match[str]) -> bool:
 def _place(text: str, start: int) -> tuple[bool, bool]:
     """Return whether nothing but signs is ahead in the line, and whether it is a comment."""
     newline = text.rfind("\n", max(0, start - AHEAD_LENGTH), start)
-    ahead = text[newline + 1 : start]
     if newline < 0 and start > AHEAD_LENGTH:
         return False, False
+    ahead = text[newline + 1 : start]
     return AHEAD.fullmatch(ahead) is not None, ahead.lstrip(" \t+-")[:1] in {"#", ";"}
 
 
