@@ -45,12 +45,20 @@ SERVICES = "`devstack_services` holds what `network` decides (set that)"
 PLUGINS = "`devstack_plugins` holds what `network` decides (set that)"
 OPTIONS = "`devstack_local_conf` holds what `compute_driver`, `disk_driver` or `network` decide (set those)"
 
+LINES = "`devstack_local_conf` has values of one line each (write a list for an option with several)"
+VIRT_NAME = "`virt_driver` is a plain name: letters, digits, `_` and `-`"
+
 NOVA, ML2 = "$NOVA_CONF", "/$Q_PLUGIN_CONF_FILE"
 
 
-def _option(file: str, section: str, option: str) -> Wrong:
-    changes = {"devstack_local_conf": {"post-config": {file: {section: {option: "x"}}}}}
-    return Wrong(OUT, "master", changes, OPTIONS, ("devstack_local_conf", "post-config", file, section, option))
+def _option(file: str, section: str, option: str, phase: str = "post-config") -> Wrong:
+    changes = {"devstack_local_conf": {phase: {file: {section: {option: "x"}}}}}
+    return Wrong(OUT, "master", changes, OPTIONS, ("devstack_local_conf", phase, file, section, option))
+
+
+def _broken(value: Any, *index: int) -> Wrong:
+    changes = {"devstack_local_conf": {"extra": {"$X_CONF": {"a": {"b": value}}}}}
+    return Wrong(OUT, "master", changes, LINES, ("devstack_local_conf", "extra", "$X_CONF", "a", "b", *index))
 
 
 def _network(job: str, branch: str, says: str, key: str | None, **network: Any) -> Wrong:
@@ -135,6 +143,16 @@ WRONG = {
     "the mechanism drivers by the back door": _option(ML2, "ml2", "mechanism_drivers"),
     "the mappings by the back door": _option(ML2, "AGENT", "bridge_mappings"),
     "the redundancy by the back door": _option(ML2, "AGENT", "vnic_required_vfs"),
+    "the driver in a later phase": _option(NOVA, "DEFAULT", "compute_driver", "post-extra"),
+    "the clean-up's name in another phase": _option(NOVA, "DEFAULT", "instance_name_template", "extra"),
+    "the clean-up's name for compute alone": _option("$NOVA_CPU_CONF", "DEFAULT", "instance_name_template"),
+    "the clean-up's name by the file's path": _option("/etc/nova/nova.conf", "DEFAULT", "instance_name_template"),
+    "the whitelist by its new name": _option(NOVA, "PCI", "device_spec", "test-config"),
+    "the mappings in small letters": _option("/etc/neutron/plugins/ml2/ml2_conf.ini", "agent", "bridge_mappings"),
+    "an option with a line break": _broken("1\nreboot"),
+    "an option with a line break at its end": _broken("1\n"),
+    "a line of an option with a line break": _broken(["1", "2\n[b]"], 1),
+    "VIRT_DRIVER that is empty": Wrong(IN, "master", {"virt_driver": ""}, VIRT_NAME, ("virt_driver",)),
 }  # fmt: skip
 
 # What JSON Schema cannot say: the roles alone refuse it.
