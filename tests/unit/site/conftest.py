@@ -34,6 +34,10 @@ def changed(layout):
         branch, found = job(name)
         return branch, {**found, "network": {"interface": "eth9"}}
 
+    def without_options(name):
+        branch, found = job(name)
+        return branch, {key: value for key, value in found.items() if key != "devstack_local_conf"}
+
     nothing = dict.fromkeys(
         [
             "l2",
@@ -53,6 +57,7 @@ def changed(layout):
         ),
         "in-tree, nothing said": without_network(IN_TREE),
         "out-of-tree, nothing said": without_network(OUT_OF_TREE),
+        "no options said": without_options(OUT_OF_TREE),
         "out-of-tree, null said": job(OUT_OF_TREE, network={**nothing, "interface": "eth9"}),
         "out-of-tree on ovs": job(OUT_OF_TREE, network={"l2": "ovs", "sriov": False}),
         "mappings of sea": job(

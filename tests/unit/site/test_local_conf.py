@@ -27,6 +27,12 @@ def test_null_is_as_not_said(written):
     assert written["out-of-tree, null said"] == written["out-of-tree, nothing said"]
 
 
+def test_a_job_need_not_say_options(conf):
+    assert (
+        conf("no options said").options["$NOVA_CONF", "DEFAULT", "compute_driver"] == "powervm_ext.driver.PowerVMDriver"
+    )
+
+
 def test_there_is_one_for_both_drivers_on_three_branches(written):
     assert set(SIX) <= written.keys()
 
