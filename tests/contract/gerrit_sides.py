@@ -271,6 +271,8 @@ class Listening:
             self.error = error
         finally:
             self.opened.set()
+            with self._changed:
+                self._changed.notify_all()
 
     @property
     def events(self) -> list[Any]:
@@ -287,7 +289,10 @@ class Listening:
             return [(at, e) for at, e in self._events if e.type == kind and e.change and e.change.number == number]
 
         with self._changed:
-            assert self._changed.wait_for(lambda: len(fitting()) > skip, timeout_seconds), f"no {kind} on {number}"
+            self._changed.wait_for(
+                lambda: len(fitting()) > skip or not self.thread.is_alive() or self.error, timeout_seconds
+            )
+            assert len(fitting()) > skip, f"no {kind} on {number}: {self.error}"
             return fitting()[skip]
 
     def __enter__(self) -> Self:
