@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ci.model.build import INFRASTRUCTURE_RESULTS, Build, BuildState, Result
+from ci.model.change import Change
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ci.model.views import FailureElsewhere
+
+# One bad patch may fail anything; the same failure on two others is no accident of a patch.
+ENOUGH_CHANGES = 2
 
 _STATES = {
     BuildState.WAITING: "Waiting for a node.",
@@ -61,7 +65,12 @@ def _of_failure(build: Build, elsewhere: Sequence[FailureElsewhere]) -> str:
     known = len(names & {failure.test for failure in elsewhere})
     if not known:
         return "Probably the patch: no other change had these failures lately."
-    if known == len(names):
+    changes = {(failure.test, failure.change.connection, failure.change.number) for failure in elsewhere
+               if isinstance(failure.change, Change)}  # fmt: skip
+    alibis = {name for name in names if sum(test == name for test, *_ in changes) >= ENOUGH_CHANGES}
+    if known == len(names) and not alibis:
+        return "Look closer: one other change had these failures too, lately. It may be as wrong as this one."
+    if known == len(names) and alibis == names:
         which = "The failed test" if known == 1 else f"All {known} tests that are listed"
         return f"Perhaps not the patch: {which[0].lower()}{which[1:]} failed on other changes too, lately."
     return f"Look closer: {known} of the {len(names)} listed tests failed on other changes too, lately."

@@ -14,8 +14,8 @@ FAILED = Build("a", "b", FrozenJob("job"), BuildState.ENDED, result=Result.FAILU
                failed_tests=(FailedTest("one"), FailedTest("two")))  # fmt: skip
 
 
-def elsewhere(*names):
-    return [FailureElsewhere(name, "c", "job", change(7), 1.0) for name in names]
+def elsewhere(*names, changes=(7, 8)):
+    return [FailureElsewhere(name, "c", "job", change(number), 1.0) for name in names for number in changes]
 
 
 def test_tests_that_fail_nowhere_else_point_to_the_patch():
@@ -24,6 +24,10 @@ def test_tests_that_fail_nowhere_else_point_to_the_patch():
 
 def test_tests_that_all_fail_elsewhere_point_away_from_the_patch():
     assert blame(FAILED, elsewhere("one", "two", "two")).startswith("Perhaps not the patch")
+
+
+def test_one_other_change_is_no_alibi():
+    assert blame(FAILED, elsewhere("one", "two", "two", changes=(7,))).startswith("Look closer: one other change")
 
 
 def test_a_mixture_asks_for_a_closer_look():

@@ -78,7 +78,7 @@ def test_the_same_failure_on_the_same_change_is_no_alibi(ask, rows):
 
 @pytest.mark.parametrize(
     ("result", "said"),
-    [(Result.TIMED_OUT, "Perhaps not the patch"), (Result.ERROR, "Probably the patch"),
+    [(Result.TIMED_OUT, "Look closer: one other change"), (Result.ERROR, "Probably the patch"),
      (Result.CANCELED, "Probably the patch")],
 )  # fmt: skip
 def test_a_failure_where_the_ci_itself_failed_is_no_alibi(ask, rows, result, said):
