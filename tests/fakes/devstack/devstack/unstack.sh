@@ -7,7 +7,10 @@ TOP_DIR=$(cd "$(dirname "$0")" && pwd)
 source "$TOP_DIR/functions"
 [[ ! -r $TOP_DIR/.localrc.auto ]] || source "$TOP_DIR/stackrc"
 record unstack.sh
-[[ ! -e $STAND_IN/stack.pid || ! -e /proc/$(<"$STAND_IN/stack.pid") ]] || record "stack.sh goes on beside unstack.sh"
+# one that has ended and waits for its parent (Z) does not go on
+if [[ -e $STAND_IN/stack.pid ]] && grep --quiet --no-messages $'^State:\t[^Z]' "/proc/$(<"$STAND_IN/stack.pid")/status"; then
+    record "stack.sh goes on beside unstack.sh"
+fi
 behave unstack
 run_phase unstack ""
 rm -f "$STAND_IN"/running/*
