@@ -63,18 +63,24 @@ def add_language(site: LabSite, name: str, text: str) -> None:
     (site.folder / "jobs" / "zuul.d" / f"{name}.yaml").write_text(text, encoding="utf-8")
 
 
-def _zuul_conf(gerrit: GerritPlace, user: str, key: Path, nodes: SshdNode, port: int) -> str:
+def connection(name: str, host: str, gerrit: GerritPlace, user: str, key: Path) -> str:
+    """Return the section of a connection in `zuul.conf`; `host` is the canonical one of its projects."""
     return f"""\
-[connection opendev]
+[connection {name}]
 driver=gerrit
 server={gerrit.address}
 port={gerrit.ssh_port}
 baseurl={gerrit.url}
-canonical_hostname=review.opendev.org
+canonical_hostname={host}
 user={user}
 sshkey={key}
 
-[powervm-ci]
+"""
+
+
+def _zuul_conf(gerrit: GerritPlace, user: str, key: Path, nodes: SshdNode, port: int) -> str:
+    return f"""\
+{connection("opendev", "review.opendev.org", gerrit, user, key)}[powervm-ci]
 known_hosts={gerrit.known_hosts}
 node_private_key={nodes.private_key}
 port={port}

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 from lab.service import Service
-from lab.site import CI_USER, REPOSITORY, write_site
+from lab.site import CI_USER, REPOSITORY, connection, write_site
 from lab.sshd_node import free_port
 
 from tests import vendor_recipe
@@ -15,19 +15,6 @@ from tests.acceptance.conftest import Stage, until
 pytestmark = pytest.mark.gerrit
 
 JOBS = "jobs/zuul.d/jobs.yaml"
-VENDOR = """\
-[connection vendor]
-driver=gerrit
-server={gerrit.address}
-port={gerrit.ssh_port}
-baseurl={gerrit.url}
-canonical_hostname=gerrit.vendor.example
-user={user}
-sshkey={key}
-
-[powervm-ci]
-site_source=gerrit
-"""
 
 
 @pytest.fixture
@@ -49,9 +36,8 @@ def vendor(real_gerrit, nodes, tmp_path):
     own = f"jobs: [{{ci-config-check: {{vars: {{config_check_python: {sys.executable}}}}}}}]"
     (language / "vendor.yaml").write_text(recipe.replace("jobs: [ci-config-check]", own))
     conf = site.folder / "zuul.conf"
-    conf.write_text(
-        conf.read_text().replace("[powervm-ci]\n", VENDOR.format(gerrit=real_gerrit, user=CI_USER, key=key))
-    )
+    section = connection("vendor", "gerrit.vendor.example", real_gerrit, CI_USER, key)
+    conf.write_text(conf.read_text().replace("[powervm-ci]\n", f"{section}[powervm-ci]\nsite_source=gerrit\n"))
     files = real_gerrit.repository(config, tmp_path / "files").clone()
     shutil.copytree(site.folder, files.folder, dirs_exist_ok=True)
     files.commit({}, "The site")

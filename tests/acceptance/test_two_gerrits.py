@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from lab.gerrit import Gerrit
 from lab.service import Service
-from lab.site import CI_NAME, CI_USER
+from lab.site import CI_NAME, CI_USER, connection
 from lab.sshd_node import free_port
 from lab.trivial_site import write_trivial_site
 
@@ -27,18 +27,6 @@ NOTE = """\
 """
 # What a vote may take while the other Gerrit is away; a trivial one takes some seconds.
 USUAL_SECONDS = 45.0
-
-VENDOR = """\
-[connection vendor]
-driver=gerrit
-server={gerrit.address}
-port={gerrit.ssh_port}
-baseurl={gerrit.url}
-canonical_hostname=gerrit.vendor.example
-user={user}
-sshkey={key}
-
-"""
 
 
 @dataclass
@@ -74,7 +62,7 @@ def write_site(folder, opendev, vendor, nodes):
     hosts.write_text(opendev.known_hosts_line() + vendor.known_hosts_line())
     conf = folder / "zuul.conf"
     own = conf.read_text().replace(f"known_hosts={opendev.known_hosts}", f"known_hosts={hosts}")
-    conf.write_text(VENDOR.format(gerrit=vendor, user=CI_USER, key=vendor.key(CI_USER)) + own)
+    conf.write_text(connection("vendor", "gerrit.vendor.example", vendor, CI_USER, vendor.key(CI_USER)) + own)
     tenant = folder / "jobs" / "tenant.yaml"
     tenant.write_text(
         tenant.read_text() + "      vendor:\n        untrusted-projects:\n"
