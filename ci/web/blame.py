@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from ci.model.build import INFRASTRUCTURE_RESULTS, Build, BuildState, Result
@@ -65,9 +66,11 @@ def _of_failure(build: Build, elsewhere: Sequence[FailureElsewhere]) -> str:
     known = len(names & {failure.test for failure in elsewhere})
     if not known:
         return "Probably the patch: no other change had these failures lately."
-    changes = {(failure.test, failure.change.connection, failure.change.number) for failure in elsewhere
-               if isinstance(failure.change, Change)}  # fmt: skip
-    alibis = {name for name in names if sum(test == name for test, *_ in changes) >= ENOUGH_CHANGES}
+    # a branch is no patch
+    changes = {(failure.test, one.connection, one.number) for failure in elsewhere
+               if isinstance(one := failure.change, Change)}  # fmt: skip
+    others = Counter(test for test, *_ in changes)
+    alibis = {name for name in names if others[name] >= ENOUGH_CHANGES}
     if known == len(names) and not alibis:
         return "Look closer: one other change had these failures too, lately. It may be as wrong as this one."
     if known == len(names) and alibis == names:
