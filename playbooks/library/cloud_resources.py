@@ -90,8 +90,7 @@ def main() -> None:
         made, options = resources(given)
         hand_over(given, options)
     except verdict.CIFault as error:
-        verdict.tell(given["workspace"], str(error))
-        module.fail_json(msg=f"The CI, and not the patch: {error}")
+        verdict.fail(module, given["workspace"], error)
     except (CloudError, OSError) as error:
         module.fail_json(msg=f"The cloud is not ready for tempest: {error}")
     module.exit_json(changed=bool(made), made=made)

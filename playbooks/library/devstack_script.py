@@ -54,8 +54,7 @@ def main() -> None:
         with once.alone(given["workspace"], given["once"]):
             seconds = script.run(given["workspace"], wanted, given["room_mebibytes"])
     except verdict.CIFault as error:
-        verdict.tell(given["workspace"], str(error))
-        module.fail_json(msg=f"The CI, and not the patch: {error}")
+        verdict.fail(module, given["workspace"], error)
     except (script.ScriptError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=True, seconds=seconds)

@@ -41,8 +41,7 @@ def main() -> None:
     try:
         line = driver.prove(given["log_command"], cloud, *(given[name] for name in names))
     except verdict.CIFault as error:
-        verdict.tell(given["workspace"], str(error))
-        module.fail_json(msg=f"The CI, and not the patch: {error}")
+        verdict.fail(module, given["workspace"], error)
     module.exit_json(changed=False, line=line)
 
 

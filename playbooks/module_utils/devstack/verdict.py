@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
+from typing import Any
 
 # What the role tempest writes too: why there is no run to judge the patch by.
 NAME = "tempest-run.json"
@@ -26,6 +27,12 @@ def release(workspace: str) -> None:
     """Have the room that was kept back."""
     with suppress(FileNotFoundError):
         os.unlink(os.path.join(workspace, RESERVE))
+
+
+def fail(module: Any, workspace: str, fault: CIFault) -> None:
+    """End an Ansible module with a fault of the CI's own, and publish it."""
+    tell(workspace, str(fault))
+    module.fail_json(msg=f"The CI, and not the patch: {fault}")
 
 
 def tell(workspace: str, problem: str) -> None:
