@@ -316,6 +316,7 @@ def build_engine(site: Site, folders: Folders) -> Engine:
     known = KnownBurnDown(partial(count_entries, site.folder, in_force.layout), time.monotonic)
     pages = Sources(
         store.views,
+        site.settings.gerrits,
         store.buildsets,
         (nodes,),
         folders,

@@ -53,6 +53,11 @@ class Listener:
     def name(self) -> str:
         return self._gerrit.name
 
+    def begin(self) -> None:
+        """Show that this Gerrit is not listened to yet: what was shown last is of another run, which may have died."""
+        with suppress(CIError):  # tried again when the stream is opened
+            self._show(ConnectionState.CONNECTING, "")
+
     def run(self, stop: threading.Event) -> None:
         """Listen until `stop` is set, coming back after every loss of the link."""
         while not stop.is_set():

@@ -37,7 +37,7 @@ STOP_SECONDS = 10.0
 
 
 class Server(Protocol):
-    """The pages: started before all else, so that the links of a vote always open."""
+    """The pages: started before the loops, so that the links of a vote always open."""
 
     def start(self) -> None: ...
 
@@ -81,6 +81,8 @@ class Service:
     def run(self, started: Callable[[], None], stop: threading.Event) -> None:
         """Start everything, call `started` once the pages answer, and return some time after `stop` is set."""
         parts = self._parts
+        for listener in parts.listeners:  # before the pages answer: they show each Gerrit, and none as it was once
+            listener.begin()
         parts.web.start()
         started()
         self._tell_of_unknown_connections()

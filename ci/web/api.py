@@ -153,7 +153,7 @@ class _StateMetrics:
         connections = GaugeMetricFamily(
             "powervm_ci_connection_up", "1 when the stream of a connection is open", labels=["connection"]
         )
-        for one in self._sources.views.connections():
+        for one in self._sources.connections:
             connections.add_metric([one.name], float(one.state == "connected"))
         yield connections
         states: dict[str, int] = {"waiting": 0, "starting": 0, "running": 0}

@@ -67,7 +67,7 @@ def dashboard(sources: Sources) -> Dashboard:
     running = sources.buildsets.running()
     views, now = sources.views, sources.clock.now()
     site = views.site()
-    connections = views.connections()
+    connections = sources.connections
     places = views.nodes([node for provider in sources.nodes for node in provider.nodes()])
     return Dashboard(
         attention=attention(

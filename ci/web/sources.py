@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ci.model.build import Build
-    from ci.model.views import BuildView
+    from ci.model.views import BuildView, ConnectionView
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Sources:
     """The read-only sides of the engine; `pulse` beats whenever a page may look different."""
 
     views: Views
+    gerrits: Collection[str]  # the connections that zuul.conf names
     buildsets: Buildsets
     nodes: Sequence[NodeProvider]
     folders: Folders
@@ -35,6 +36,11 @@ class Sources:
     name: str = ""  # of this CI, as its comments have it
     dead_loops: Callable[[], Sequence[str]] = tuple  # names of the service's loops that have ended
     burn_down: Callable[[], Sequence[BurnDownPoint]] = tuple  # how the skip lists shrink, oldest first
+
+    @property
+    def connections(self) -> tuple[ConnectionView, ...]:
+        """How the Gerrits of zuul.conf are doing; the database also knows those that it named once."""
+        return tuple(view for view in self.views.connections() if view.name in self.gerrits)
 
     @property
     def shortage(self) -> str:

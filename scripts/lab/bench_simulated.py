@@ -51,7 +51,7 @@ def run(changes: int, slots: int, say: Say) -> dict[str, Any]:
         )  # fmt: skip
         service = Service(site.folder, folder / "state", port=site.port, module="lab.simulated_service")
         stack.enter_context(service)
-        until("the service listens", lambda: service.status()["connections"][0]["state"] == "connected")
+        until("the service listens", service.listens)
         figures = _measure(gerrit, service, changes)
     ideal = changes * sum(SECONDS.values()) / slots
     say(f"{changes} changes on {slots} simulated slots: {figures['makespan']:.1f} s, ideal {ideal:.1f} s")

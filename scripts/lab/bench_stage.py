@@ -58,7 +58,7 @@ class Stage:
         started = time.monotonic()
         self.service.start()
         answered = time.monotonic()
-        until("the service listens to Gerrit", self._is_connected)
+        until("the service listens to Gerrit", self.service.listens)
         return answered - started, time.monotonic() - started
 
     def builds(self, number: int | None = None, limit: int = 20) -> list[dict[str, Any]]:
@@ -82,9 +82,6 @@ class Stage:
         for number in {build["change"] for build in self.open_builds()}:
             self.gerrit.rest.abandon(number)
         until("the builds end", lambda: not self.open_builds(), DRAIN_SECONDS)
-
-    def _is_connected(self) -> bool:
-        return all(one["state"] == "connected" for one in self.service.status()["connections"])
 
 
 @contextmanager

@@ -104,10 +104,7 @@ class Demo:
         started = time.monotonic()
         self.service.start()
         say(f"The CI serves after {time.monotonic() - started:.1f} s: {self.service.url}")
-        _until("the CI listens to Gerrit", self._connected, 30.0)
-
-    def _connected(self) -> bool:
-        return any(one["state"] == "connected" for one in self.service.status()["connections"])
+        _until("the CI listens to Gerrit", self.service.listens, 30.0)
 
     def _seed_gerrit(self) -> None:
         self.gerrit.start()

@@ -91,6 +91,11 @@ class Service:
             status: dict[str, Any] = json.load(answer)
             return status
 
+    def listens(self) -> bool:
+        """Return whether the service hears each of its Gerrits: what happens there from now on is not old."""
+        states = [one["state"] for one in self.status()["connections"]]
+        return bool(states) and set(states) == {"connected"}
+
     def memory_mib(self) -> float:
         """Return the service's own memory as PSS, in MiB (its builds are processes of their own)."""
         if self.process is None:

@@ -89,10 +89,7 @@ class Stage:
         )
 
     def connected(self):
-        until(
-            "the CI listens",
-            lambda: all(one["state"] == "connected" for one in self.service.status()["connections"]),
-        )
+        until("the CI listens", self.service.listens)
 
 
 @pytest.fixture(scope="session")

@@ -72,7 +72,7 @@ class Rows:
         self.pulse = Pulse()
         self.nodes = [node("neo1"), node("neo2"), node(HOSTILE)]
         self.sources = Sources(
-            self.store.views, self.store.buildsets, [Pool(*self.nodes)], self.folders,
+            self.store.views, ("gerrit", "vendor"), self.store.buildsets, [Pool(*self.nodes)], self.folders,
             Links("http://ci.example.org"), FixedClock(), self.pulse,
         )  # fmt: skip
 
