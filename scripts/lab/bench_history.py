@@ -5,6 +5,7 @@ import subprocess
 import tempfile
 import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -56,7 +57,7 @@ def _measure(sides: dict[str, Replay]) -> dict[str, dict[str, Any]]:
         keep_the_nodes(side)
         side.service.start()
         began = time.monotonic()
-        until("the events", lambda side=side: _is_done(side), 600.0)
+        until("the events", partial(_is_done, side), 600.0)
         figures[name]["events"] = time.monotonic() - began
         side.service.stop()
     for _ in range(ROUNDS):

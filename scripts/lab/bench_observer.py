@@ -5,6 +5,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -96,8 +97,12 @@ class Observer:
             name = f"lab/hello-{serial}"
             self._gerrit.rest.create_project(name)
             try:
-                self.wait("a new project", lambda event, name=name: event.get("projectName") == name, HELLO_SECONDS)
+                self.wait("a new project", partial(_names, name), HELLO_SECONDS)
             except GerritError:
                 continue
             return
         raise GerritError("the stream of events stays silent")
+
+
+def _names(project: str, event: Event) -> bool:
+    return event.get("projectName") == project

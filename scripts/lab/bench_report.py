@@ -28,7 +28,8 @@ class Spread:
     def cells(self, unit: str = "s") -> tuple[str, str, str]:
         """Return the three as text: two decimals for `s` and `x`, none for sizes."""
         digits = 2 if unit in {"s", "x"} else 0
-        return tuple(f"{value:.{digits}f} {unit}" for value in (self.minimum, self.median, self.maximum))
+        lowest, middle, highest = (f"{value:.{digits}f} {unit}" for value in (self.minimum, self.median, self.maximum))
+        return lowest, middle, highest
 
 
 @dataclass(frozen=True)

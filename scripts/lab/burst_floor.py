@@ -89,7 +89,7 @@ class _Worker:
         self._write_files(stage, address)
 
     def work(self, waiting: "queue.SimpleQueue[str]") -> list[BareJob]:
-        done = []
+        done: list[BareJob] = []
         while True:
             try:
                 ref = waiting.get_nowait()

@@ -132,7 +132,8 @@ def _watch_commits(points: Points) -> None:
             return cursor
 
     def watched(*arguments: Any, **options: Any) -> sqlite3.Connection:
-        return connect(*arguments, **{"factory": Watched, **options})
+        connection: sqlite3.Connection = connect(*arguments, **{"factory": Watched, **options})
+        return connection
 
     sqlite3.connect = watched  # type: ignore[assignment]
 
@@ -240,7 +241,7 @@ def _watch_wire(points: Points) -> None:
             channel.status_event.wait(ANSWERED_SECONDS)
         points.pass_by(f"{name}:carried-out")
 
-    connection._send = watched  # noqa: SLF001
+    connection._send = watched  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _watch_spawn(points: Points) -> None:

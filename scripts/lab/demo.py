@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from . import nova_repository
 from .cache import cache_folder, locked
 from .gerrit import Gerrit
+from .gerrit_repository import Repository
 from .node_preparation import prepare_nodes
 from .service import Service
 from .site import CI_NAME, CI_USER, add_language, write_site
@@ -115,7 +117,7 @@ class Demo:
         self.gerrit.create_account("developer", "A Developer", "developer@example.org")
         self._repository("admin").push("master:refs/heads/master", force=True)
 
-    def _repository(self, username: str = "developer"):  # noqa: ANN202
+    def _repository(self, username: str = "developer") -> Repository:
         return self.gerrit.repository("openstack/nova", self.nova, username, email="developer@example.org")
 
     def _write_site(self) -> None:
@@ -249,10 +251,14 @@ def stop_kept() -> bool:
         with contextlib.suppress(ProcessLookupError, FileNotFoundError):
             if _start_time(pid) == started:
                 os.kill(pid, signal.SIGTERM)
-                _until(f"process {pid} ends", lambda pid=pid: not Path(f"/proc/{pid}").exists(), 30.0)
+                _until(f"process {pid} ends", partial(_is_gone, pid), 30.0)
     shutil.rmtree(STATE)
     say("the demonstration is stopped and removed")
     return True
+
+
+def _is_gone(pid: int) -> bool:
+    return not Path(f"/proc/{pid}").exists()
 
 
 def _start_time(pid: int) -> str:

@@ -12,10 +12,12 @@ from pathlib import Path
 
 from ci import bootstrap
 from ci.cli.root import main
+from ci.config.site import Site
 from ci.git.sources import GitSources
 from ci.model.build import BuildOutcome, BuildSpec, PreparedProject, ProcessIdentity, Result
-from ci.model.change import Change
+from ci.model.change import Branch, Change
 from ci.model.node import Node
+from ci.services.site_in_force import SiteInForce
 
 # By job: two for each change.
 SECONDS = {"quick-one": 3.0, "quick-two": 5.0}
@@ -57,10 +59,12 @@ class NoSources(GitSources):
     """Prepares nothing."""
 
     def prepare(
-        self, change: Change, required_projects: Sequence[str], folder: Path, *, buildset_id: str,
+        self, change: Change | Branch, required_projects: Sequence[str], folder: Path, *, buildset_id: str,
         interrupt: threading.Event | None = None,
     ) -> tuple[PreparedProject, ...]:  # fmt: skip
         del required_projects, folder, buildset_id, interrupt
+        if isinstance(change, Branch):
+            raise TypeError("only changes are simulated")
         places = dict.fromkeys((one.connection, one.project) for one in (change, *change.dependencies))
         host = "review.opendev.org"
         return tuple(
@@ -70,7 +74,10 @@ class NoSources(GitSources):
 
 
 class FineNodes:
-    """Finds nothing wrong."""
+    """Finds nothing wrong, wherever it is told to look."""
+
+    def __init__(self, site: Site, in_force: SiteInForce) -> None:
+        del site, in_force
 
     def problem(self, node: Node) -> str:
         del node
@@ -80,5 +87,5 @@ class FineNodes:
 if __name__ == "__main__":
     bootstrap.runner = LastingBuilds  # type: ignore[assignment]
     bootstrap.sources = lambda site, folders: NoSources(site.settings.gerrits, folders.mirrors)
-    bootstrap.prober = lambda _site: FineNodes()  # type: ignore[assignment, return-value]
+    bootstrap.prober = FineNodes  # type: ignore[assignment]
     main(sys.argv[1:])

@@ -208,8 +208,9 @@ def diff(one: str, other: str, site: Path, lpar_id: str) -> None:
     layout = load_site(site).layout
     wanted = [_read(one), _read(other)]
     texts = render(site, [(item.branch, variables(layout, item)) for item in wanted], lpar_id)
-    lines = [text.splitlines(keepends=True) for text in texts]
-    click.echo("".join(difflib.unified_diff(*lines, *map(str, wanted), n=0)), nl=False)
+    before, after = (text.splitlines(keepends=True) for text in texts)
+    lines = difflib.unified_diff(before, after, fromfile=str(wanted[0]), tofile=str(wanted[1]), n=0)
+    click.echo("".join(lines), nl=False)
 
 
 @commands.command(name="all")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
-import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -255,7 +254,7 @@ class Listening:
         self.stop = threading.Event()
         self.opened = threading.Event()
         self.error: Exception | None = None
-        self._events: list[tuple[float, Any]] = []
+        self._events: list[Any] = []
         self._changed = threading.Condition()
         self.thread = threading.Thread(target=self._run, daemon=True)
 
@@ -265,7 +264,7 @@ class Listening:
                 if not events:
                     self.opened.set()
                 with self._changed:
-                    self._events += [(time.time(), event) for event in events]
+                    self._events += events
                     self._changed.notify_all()
         except Exception as error:  # noqa: BLE001 - handed over to the test
             self.error = error
@@ -278,15 +277,13 @@ class Listening:
     def events(self) -> list[Any]:
         """All that has come so far."""
         with self._changed:
-            return [event for _, event in self._events]
+            return list(self._events)
 
     def wait_for(self, kind: str, number: int, timeout_seconds: float = 30.0, skip: int = 0) -> Any:
         """Return the event of that type on that change, after `skip` of them; fails at the deadline."""
-        return self.timed(kind, number, timeout_seconds, skip)[1]
 
-    def timed(self, kind: str, number: int, timeout_seconds: float = 30.0, skip: int = 0) -> tuple[float, Any]:
-        def fitting() -> list[tuple[float, Any]]:
-            return [(at, e) for at, e in self._events if e.type == kind and e.change and e.change.number == number]
+        def fitting() -> list[Any]:
+            return [e for e in self._events if e.type == kind and e.change and e.change.number == number]
 
         with self._changed:
             self._changed.wait_for(
@@ -297,10 +294,10 @@ class Listening:
 
     def __enter__(self) -> Self:
         self.thread.start()
-        assert self.opened.wait(15), "the stream did not open"
+        assert self.opened.wait(60), "the stream did not open"
         return self
 
     def __exit__(self, *error: object) -> None:
         self.stop.set()
-        self.thread.join(10)
+        self.thread.join(30)
         assert not self.thread.is_alive()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -93,10 +92,8 @@ def test_a_server_that_never_answers_is_unavailable(side, monkeypatch):
     monkeypatch.setattr(connection.CommandLine.run, "__defaults__", (b"", 0.5))
     number, _ = side.push({"a.py": "1"})
     side.gerrit.answer_delay_seconds = 30
-    started = time.monotonic()
     with pytest.raises(Unavailable, match="no answer to a command"):
         side.adapter().change(number)
-    assert time.monotonic() - started < 5
 
 
 def test_a_server_that_never_shows_its_banner_is_unavailable(side, monkeypatch):

@@ -92,9 +92,9 @@ def test_a_step_that_fails_is_named_with_the_last_lines(stack, step):
 def test_a_step_that_hangs_is_ended_with_all_that_it_started(stack):
     stack.node.behave("hang neutron")
     with pytest.raises(
-        module("devstack.script").ScriptError, match=r"stack.sh timed out after 2 s; its last lines:\n"
+        module("devstack.script").ScriptError, match=r"stack.sh timed out after 5 s; its last lines:\n"
     ) as failed:
-        stack.run(timeout_seconds=2)
+        stack.run(timeout_seconds=5)
     assert str(failed.value).endswith("waiting for neutron")
     recorded = [json.loads(line) for line in (stack.workspace / "processes.jsonl").read_text().splitlines()]
     wait_for(lambda: not living(recorded[-1]["pid"]))

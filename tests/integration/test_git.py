@@ -278,11 +278,12 @@ def test_a_second_fetch_shares_the_connection_of_the_first(sources, server, upst
     assert server.log.read_text().count("Accepted publickey") == logins
 
 
-def test_laying_out_takes_moments(sources, upstream, tmp_path):
+def test_laying_out_copies_no_objects_and_checks_nothing_out(sources, upstream, tmp_path):
     resolved = sources.resolve(upstream.change(126, {"nova/b.py": "changed\n"}))
-    started = time.monotonic()
-    sources.lay_out(resolved, tmp_path / "src")
-    assert time.monotonic() - started < 0.05
+    (project,) = sources.lay_out(resolved, tmp_path / "src")
+    checkout = tmp_path / "src" / project.canonical_hostname / project.name
+    files = sorted(str(path.relative_to(checkout)) for path in checkout.rglob("*") if path.is_file())
+    assert files == [".git/HEAD", ".git/config", ".git/objects/info/alternates", ".git/packed-refs"]
 
 
 def test_no_room_for_a_mirror_is_one_clear_line(server, upstream, tmp_path):
@@ -384,7 +385,7 @@ def test_a_prepare_that_waits_for_a_server_or_for_another_ends_when_it_is_told(s
         for one in waiting:
             with pytest.raises(Interrupted):
                 one.result()
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 45
     held.close()
     sources.close()
     silent.close()

@@ -56,6 +56,7 @@ def run(workspace: str, command: Command) -> int:
             stream.write(str(time.time()))
     except FileExistsError:
         return _wait(path, command)
+    process: subprocess.Popen[bytes]
     process = processes.start(workspace, command.name, argv, command.environment, command.log, command.folder)
     with open(path + ".pid", "w", encoding="ascii") as stream:
         stream.write(str(process.pid))

@@ -8,12 +8,23 @@ import signal
 import subprocess
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 
 # The plays set this variable for all their tasks and every process inherits it, so that what a build
 # leaves behind is found even when nothing recorded it.
 MARK = "CI_BUILD"
 RECORD = "processes.jsonl"
 STOP_ROUNDS = 20
+
+
+@dataclass(frozen=True)
+class _Stat:
+    """What /proc tells of a process; `started` in ticks since boot, so that it and the id are one process."""
+
+    state: str
+    parent: int
+    session: int
+    started: int
 
 
 def start(
@@ -30,7 +41,8 @@ def start(
             cwd=start_in or folder,
             start_new_session=True,
         )
-    row = {"name": name, "pid": process.pid, "started": _stat(process.pid).get("started")}
+    stat = _stat(process.pid)
+    row = {"name": name, "pid": process.pid, "started": stat.started if stat else None}
     with open(os.path.join(folder, RECORD), "a", encoding="utf-8") as record:
         record.write(json.dumps(row) + "\n")
     return process
@@ -56,17 +68,20 @@ def of_build(build: str, folder: str) -> list[int]:
     """
     recorded = _recorded(folder)
     mark = f"{MARK}={build}".encode()
-    found, children = [], {}
+    found: list[int] = []
+    children: dict[int, list[int]] = {}
     for pid, stat in _all_stats().items():
-        if stat["state"] == "Z":
+        if stat.state == "Z":
             continue
-        children.setdefault(stat["parent"], []).append(pid)
-        leader = recorded.get(stat["session"])
+        children.setdefault(stat.parent, []).append(pid)
+        started = recorded.get(stat.session)
+        leader = _stat(stat.session) if started is not None else None
         # The leader of a session is gone or is the recorded process: ids of living sessions are not reused.
-        in_session = leader is not None and _stat(stat["session"]).get("started", leader) == leader
+        in_session = started is not None and (leader is None or leader.started == started)
         if in_session or mark in _environment(pid):
             found.append(pid)
-    spared, belongs = _line_of(os.getpid()), set()
+    spared = _line_of(os.getpid())
+    belongs: set[int] = set()
     while found:
         pid = found.pop()
         if pid not in belongs and pid not in spared:
@@ -151,27 +166,28 @@ def _recorded(folder: str) -> dict[int, int | None]:
     return rows
 
 
-def _all_stats() -> dict[int, dict[str, int | str]]:
-    stats = {int(name): _stat(int(name)) for name in os.listdir("/proc") if name.isdigit()}
-    return {pid: stat for pid, stat in stats.items() if stat}
+def _all_stats() -> dict[int, _Stat]:
+    pids = (int(name) for name in os.listdir("/proc") if name.isdigit())
+    return {pid: stat for pid in pids if (stat := _stat(pid)) is not None}
 
 
 def _line_of(pid: int) -> set[int]:
     """Return a process and its parents."""
-    line = set()
+    line: set[int] = set()
     while pid and pid not in line:
         line.add(pid)
-        pid = _stat(pid).get("parent", 0)
+        stat = _stat(pid)
+        pid = stat.parent if stat else 0
     return line
 
 
-def _stat(pid: int) -> dict[str, int | str]:
+def _stat(pid: int) -> _Stat | None:
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stream:
             fields = stream.read().rpartition(")")[2].split()
     except OSError:
-        return {}
-    return {"state": fields[0], "parent": int(fields[1]), "session": int(fields[3]), "started": int(fields[19])}
+        return None
+    return _Stat(fields[0], int(fields[1]), int(fields[3]), int(fields[19]))
 
 
 def _environment(pid: int) -> list[bytes]:

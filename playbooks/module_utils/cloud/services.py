@@ -86,7 +86,8 @@ class ServiceGroup:
         Raises ServiceError at once when a process ends, and when one does not answer in time.
         """
         begun = time.monotonic()
-        waiting, seconds = list(services), {}
+        waiting = list(services)
+        seconds: dict[str, float] = {}
         while waiting or len(seconds) < len(services):
             self._ready.update(name for name, step in (steps or {}).items() if step.done() and step.result() is None)
             for service in [one for one in waiting if self._ready.issuperset(one.after)]:

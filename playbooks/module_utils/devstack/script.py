@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 
 from ansible.module_utils.cloud import once, processes
+from ansible.module_utils.cloud.once import Command
 from ansible.module_utils.devstack.verdict import CIFault
 
 SHOWN_LINES = 25
@@ -45,9 +46,9 @@ class Script:
     def name(self) -> str:
         return self.title or os.path.basename(self.argv[0])
 
-    def command(self) -> once.Command:
+    def command(self) -> Command:
         given = environment(self.folder) | self.variables
-        return once.Command(self.name, self.argv, given, self.log, self.folder, self.once, self.timeout_seconds)
+        return Command(self.name, self.argv, given, self.log, self.folder, self.once, self.timeout_seconds)
 
 
 def run(workspace: str, script: Script, room_mebibytes: int) -> float:

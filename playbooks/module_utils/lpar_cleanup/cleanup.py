@@ -118,11 +118,13 @@ class _CleanUp:
 
     def _remove_storage(self, lpars: list[Lpar]) -> set[str]:
         """Return the UUIDs of LPARs which still have something: they stay, to tell the next clean-up of it."""
+        stuck: set[str]
         vioses, stuck = storage.unmap_all(self._system, lpars, self._report, self._orders.parallel, dry=self._dry)
         doomed = storage.Doomed(lpar for lpar in lpars if lpar.uuid not in stuck)
         for vios in vioses:
             stuck |= storage.remove_disks(self._system, vios, doomed, self._report, dry=self._dry)
-        return stuck | pool.remove_units(self._system, vioses, doomed, self._report, dry=self._dry)
+        stuck |= pool.remove_units(self._system, vioses, doomed, self._report, dry=self._dry)
+        return stuck
 
     def _remove_strays(self, owners: set[int], lpars: list[Lpar]) -> None:
         pool.remove_strays(self._system, lpars, owners, self._report, dry=self._dry)

@@ -99,6 +99,7 @@ def _unmap(system: System, vios_uuid: str, doomed: Doomed, report: Report, *, dr
             vios.update(timeout=UPDATE_TIMEOUT_SECONDS)
         return found, gone
 
+    found: ViosStorage
     found, gone = insist(once, system.deadline)
     for kind, mapping, lpar in gone:
         backing = mapping.backing_storage if kind == "vSCSI mapping" else None

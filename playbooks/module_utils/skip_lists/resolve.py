@@ -38,8 +38,12 @@ def resolve(site: str, excludes: Sequence[str], include: str, regex: str, source
         raise ResolveError("\n".join(errors[:SHOWN_ERRORS] + more))
     blocks = [block for path in excludes for block in lists[path]]
     brought = _brought({block.head["until"] for block in blocks if "until" in block.head}, sources)
-    told = [{"path": path, "blocks": [_told(block, brought) for block in lists[path]]} for path in excludes]
-    included = {"path": include, "blocks": [_told(block, {}) for block in lists[include]]} if include else None
+    told: list[dict[str, Any]] = [
+        {"path": path, "blocks": [_told(block, brought) for block in lists[path]]} for path in excludes
+    ]
+    included: dict[str, Any] | None = (
+        {"path": include, "blocks": [_told(block, {}) for block in lists[include]]} if include else None
+    )
     return {
         "exclude_lists": told,
         "include_list": included,
