@@ -87,7 +87,6 @@ def test_a_machine_that_is_down_is_set_aside_and_builds_go_to_the_other(stage, b
             until(
                 f"{failures} failures: {machines(stage)}",
                 lambda failures=failures: machines(stage)["lab/127.0.0.5"]["failures"] == failures,
-                seconds=30,
             )
             end_pauses(stage)
         one = machines(stage)["lab/127.0.0.5"]
@@ -114,7 +113,7 @@ def test_a_build_waits_visibly_while_all_machines_are_drained(stage):
     for name in ("127.0.0.4", "127.0.0.5"):
         stage.service.call("nodes", "drain", name, "--reason", "new disks")
     number = stage.push("pass")
-    (build,) = until("the build says why it waits", lambda: [b for b in stage.builds(number) if b["error"]], seconds=30)
+    (build,) = until("the build says why it waits", lambda: [b for b in stage.builds(number) if b["error"]])
     assert build["state"] == "waiting"
     assert "lab/127.0.0.4 is draining (new disks)" in build["error"]
     stage.service.call("nodes", "enable", "127.0.0.4")
@@ -163,6 +162,6 @@ def test_an_autohold_keeps_the_node_of_a_failed_build_until_it_is_deleted_and_cl
     passes(stage)
     assert held(stage) == [kept]
     stage.service.call("autohold-delete", "1")
-    until("the node is free", lambda: not any(one["used_by"] for one in machines(stage).values()), seconds=60)
+    until("the node is free", lambda: not any(one["used_by"] for one in machines(stage).values()))
     assert (cleaned / "cleaned-up").exists()
     assert stage.service.call("autohold-list", "--json") == "[]\n"

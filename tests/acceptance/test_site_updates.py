@@ -141,6 +141,7 @@ def test_a_service_that_is_killed_while_a_state_comes_into_force_goes_on(town, p
     killed = subprocess.run(argv, env=environment, check=False, timeout=120, capture_output=True)
     assert killed.returncode == -signal.SIGKILL
     with town.service:
+        town.connected()
         town.in_force(town.files.git("rev-parse", "HEAD").strip())
         assert "quick-one" in town.review(town.push("pass"))
 

@@ -66,9 +66,7 @@ def test_a_changed_host_key_is_an_alarm_and_the_pages_still_answer(stage, tmp_pa
     conf = site.folder / "zuul.conf"
     conf.write_text(conf.read_text().replace(str(stage.gerrit.known_hosts), str(wrong)))
     with Service(site.folder, tmp_path / "state", port=site.port) as service:
-        (one,) = until(
-            "an alarm", lambda: [c for c in service.status()["connections"] if c["state"] == "alarm"], seconds=30
-        )
+        (one,) = until("an alarm", lambda: [c for c in service.status()["connections"] if c["state"] == "alarm"])
     assert "host key" in one["reason"]
     assert "Traceback" not in service.log.read_text()
 
@@ -80,7 +78,7 @@ def test_a_gerrit_that_is_not_there_is_waited_for(stage, tmp_path):
     conf = site.folder / "zuul.conf"
     conf.write_text(conf.read_text().replace(f"port={stage.gerrit.ssh_port}", f"port={free_port(('127.0.0.1',))}"))
     with Service(site.folder, tmp_path / "state", port=site.port) as service:
-        until("down", lambda: [c for c in service.status()["connections"] if c["state"] == "down"], seconds=30)
+        until("down", lambda: [c for c in service.status()["connections"] if c["state"] == "down"])
         status = json.loads(service.call("status", "--json"))
     assert status["running"]
     assert "Traceback" not in service.log.read_text()
