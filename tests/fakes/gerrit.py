@@ -22,7 +22,6 @@ from tests.fakes.gerrit_changes import FakeAccount, FakeChange, FakeChanges, Ger
 from tests.fakes.gerrit_rest import FakeRest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
 
@@ -124,12 +123,27 @@ class FakeGerrit:
     def allows(self, username: str, key: paramiko.PKey) -> bool:
         return not self.refuse_auth and self._keys.get(username) == key
 
-    def run(self, username: str, command: str, channel: paramiko.Channel) -> None:
-        """Carry out one command of a client, to its end or until the client is gone."""
-        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
-            self._run(username, command, channel)
+    def start(self, username: str, command: str, channel: paramiko.Channel) -> None:
+        """Begin one command of a client; it goes on in a thread, to its end or until the client is gone.
 
-    def _run(self, username: str, command: str, channel: paramiko.Channel) -> None:
+        As with the real one, a stream has all events from before the next command of its client is begun.
+        """
+        stream = None
+        if command == "gerrit stream-events":
+            stream = _Stream(self.state, username)
+            self._streams.append(stream.lines)
+        threading.Thread(target=self._run_to_end, args=(username, command, channel, stream), daemon=True).start()
+
+    def _run_to_end(self, username: str, command: str, channel: paramiko.Channel, stream: _Stream | None) -> None:
+        try:
+            with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+                self._run(username, command, channel, stream)
+        finally:
+            if stream:
+                stream.close()
+                self._streams.remove(stream.lines)
+
+    def _run(self, username: str, command: str, channel: paramiko.Channel, stream: _Stream | None) -> None:
         # The client must know that its command is accepted before an answer to it comes. The thread that says so is
         # the one that handles the answer to this question.
         channel.get_transport().global_request("keepalive@fake", wait=True)
@@ -138,19 +152,19 @@ class FakeGerrit:
         self._stop.wait(self.answer_delay_seconds)
         words = command.split()
         try:
-            status = self._dispatch(username, words, channel)
+            status = self._dispatch(username, words, channel, stream)
         except GerritRefuses as error:
             channel.sendall_stderr(f"{error}\n".encode())
             status = 1
         channel.send_exit_status(status)
         channel.close()
 
-    def _dispatch(self, username: str, words: list[str], channel: paramiko.Channel) -> int:
+    def _dispatch(self, username: str, words: list[str], channel: paramiko.Channel, stream: _Stream | None) -> int:
         match words:
             case ["gerrit", "version"]:
                 channel.sendall(b"gerrit version 3.10.0\n")
-            case ["gerrit", "stream-events"]:
-                self._stream(username, channel)
+            case ["gerrit", "stream-events"] if stream:
+                self._stream(username, channel, stream)
             case ["gerrit", "query", "--format=JSON", *rest]:
                 channel.sendall(self._query(username, rest))
             case ["gerrit", "review", "--json", target]:
@@ -159,25 +173,11 @@ class FakeGerrit:
                 raise GerritRefuses(f"fatal: {words}: not understood")
         return 0
 
-    def _stream(self, username: str, channel: paramiko.Channel) -> None:
+    def _stream(self, username: str, channel: paramiko.Channel, stream: _Stream) -> None:
         if not self.state.accounts[username].stream_events:
             raise GerritRefuses("fatal: stream events not permitted")
-        lines: queue.Queue[bytes | None] = queue.Queue()
-
-        def listen(event: dict[str, Any], change: FakeChange) -> None:
-            if self.state.sees(username, change):
-                lines.put(json.dumps(event, ensure_ascii=False).encode() + b"\n")
-
-        self._streams.append(lines)
-        self.state.listeners.append(listen)
-        try:
-            while (line := lines.get()) is not None:
-                channel.sendall(line)
-        except OSError:
-            pass
-        finally:
-            self.state.listeners.remove(listen)
-            self._streams.remove(lines)
+        while (line := stream.lines.get()) is not None:
+            channel.sendall(line)
 
     def _query(self, username: str, arguments: list[str]) -> bytes:
         words = iter(shlex.split(" ".join(arguments)))
@@ -207,6 +207,23 @@ class FakeGerrit:
             raise GerritRefuses(self.error_on_review)
         number, _, patchset = target.partition(",")
         self.state.review(username, int(number), int(patchset), json.loads(content))
+
+
+class _Stream:
+    """The events that an account may see, from the moment on that this is made."""
+
+    def __init__(self, state: FakeChanges, username: str) -> None:
+        self.lines: queue.Queue[bytes | None] = queue.Queue()
+        self._state = state
+        self._username = username
+        state.listeners.append(self._listen)
+
+    def close(self) -> None:
+        self._state.listeners.remove(self._listen)
+
+    def _listen(self, event: dict[str, Any], change: FakeChange) -> None:
+        if self._state.sees(self._username, change):
+            self.lines.put(json.dumps(event, ensure_ascii=False).encode() + b"\n")
 
 
 @dataclass
@@ -272,8 +289,7 @@ class _Session(paramiko.ServerInterface):
         return paramiko.common.OPEN_SUCCEEDED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
-        run: Callable[..., None] = self._gerrit.run
-        threading.Thread(target=run, args=(self._username, command.decode(), channel), daemon=True).start()
+        self._gerrit.start(self._username, command.decode(), channel)
         return True
 
 
