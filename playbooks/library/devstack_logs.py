@@ -6,7 +6,7 @@ import json
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.devstack.logs import Sources, collect
+from ansible.module_utils.deployment.logs import Sources, collect
 
 DOCUMENTATION = """
 module: devstack_logs

@@ -8,7 +8,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.cloud import once
-from ansible.module_utils.devstack import script, verdict
+from ansible.module_utils.deployment import script, verdict
 
 DOCUMENTATION = """
 module: devstack_script

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.devstack.sources import Places, SourceError, Wanted, place_all
+from ansible.module_utils.deployment.sources import Places, SourceError, Wanted, place_all
 
 DOCUMENTATION = """
 module: devstack_sources
