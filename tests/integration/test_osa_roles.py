@@ -73,7 +73,7 @@ def test_a_node_that_does_not_fit_and_what_is_not_the_patchs_are_found_in_pre_ru
     hosts = {}
     for name in ("another account", "not new", "another network", "no database"):
         node = osa.Node(tmp_path / name)
-        own = {"devstack_base_url": f"file://{upstream}", "environment_of_node": node.environment}
+        own = {"deployment_sources_base_url": f"file://{upstream}", "environment_of_node": node.environment}
         hosts[name] = {**job, **node.variables, **own}
     node.behave("fail setup-infrastructure.yml")
     hosts["another account"]["osa_account"] = "somebody"

@@ -45,7 +45,7 @@ class Node(devstack.Node):
     def variables(self) -> dict[str, object]:
         """Job variables that put the node's things into its folder."""
         return {
-            "devstack_cache": str(self.folder / "cache"),
+            "deployment_sources_cache": str(self.folder / "cache"),
             "node_facts_lparcfg": str(self.lparcfg),
             "osa_account": pwd.getpwuid(os.getuid()).pw_name,
             "osa_base_dir": str(self.base_dir),

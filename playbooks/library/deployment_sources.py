@@ -10,7 +10,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.deployment.sources import Places, SourceError, Wanted, place_all
 
 DOCUMENTATION = """
-module: devstack_sources
+module: deployment_sources
 short_description: Checks sources out where devstack looks for them
 options:
   base_dir: {description: "Where devstack looks; other repositories there are removed", type: path, required: true}

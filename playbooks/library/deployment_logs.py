@@ -9,7 +9,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.deployment.logs import Sources, collect
 
 DOCUMENTATION = """
-module: devstack_logs
+module: deployment_logs
 short_description: Gathers journal, configuration, local.conf and versions; never fails for what is not there
 options:
   workspace: {description: "The build's folder, with begun.json once devstack has begun", type: path, required: true}
