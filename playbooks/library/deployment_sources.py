@@ -1,4 +1,4 @@
-"""Ansible module: have the repositories that devstack uses, each at the right commit."""
+"""Ansible module: have the repositories that a deployment uses, each at the right commit."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ansible.module_utils.deployment.sources import Places, SourceError, Wanted,
 
 DOCUMENTATION = """
 module: deployment_sources
-short_description: Checks sources out where devstack looks for them
+short_description: Checks sources out where the deployment looks for them
 options:
-  base_dir: {description: "Where devstack looks; other repositories there are removed", type: path, required: true}
+  base_dir: {description: "Its folder of sources; other repositories there are removed", type: path, required: true}
   cache: {description: Folder of bare repositories that objects are borrowed from, type: path, required: true}
   base_url: {description: Where what the cache lacks is fetched from, type: str, required: true}
   branch: {description: The branch of the change, type: str, required: true}

@@ -345,7 +345,7 @@ def test_logs_are_gathered_and_keys_are_not(stack):
     (stack.node.folder / "etc/nova/link.conf").symlink_to("/etc/passwd")
     logs = module("deployment.logs")
     sources = logs.Sources(str(stack.devstack), str(stack.node.base_dir), str(stack.node.folder / "etc"),
-                           ["nova", "gone"], ["rabbitmq-server.service"], 0)  # fmt: skip
+                           ["nova", "gone"], ["rabbitmq-server.service"], 0, ("devstack@*",))  # fmt: skip
     assert logs.collect(str(stack.workspace), sources) == ["the journal has nothing of rabbitmq-server.service"]
     found = {str(path.relative_to(stack.workspace)) for path in stack.workspace.glob("*/**/*") if path.is_file()}
     assert {path for path in found if not path.startswith("once/")} - {"logs/stack.sh.txt"} == {
@@ -361,7 +361,7 @@ def test_what_is_published_has_no_secrets_addresses_or_names(stack, tmp_path):
     stack.run()
     logs, pack = module("deployment.logs"), module("archive.pack").pack
     logs.collect(str(stack.workspace), logs.Sources(str(stack.devstack), str(stack.node.base_dir),
-                 str(stack.node.folder / "etc"), ["nova"], [], 0))  # fmt: skip
+                 str(stack.node.folder / "etc"), ["nova"], [], 0, ("devstack@*",)))  # fmt: skip
     archive = tmp_path / "p.tar.gz"
     pack(str(stack.workspace), str(archive), 1 << 20, ["vendor.example"], ["10.0.0.0/8"])
     (tmp_path / "out").mkdir()

@@ -52,6 +52,6 @@ class Node(devstack.Node):
             "osa_config_dir": str(self.folder / "etc/openstack_deploy"),
             "osa_roles_dir": str(self.folder / "ansible/roles"),
             "osa_venvs": str(self.folder / "openstack/venvs"),
-            "osa_logs_etc": str(self.folder / "etc"),
+            "deployment_logs_etc": str(self.folder / "etc"),
             "osa_steps_reserve_mebibytes": 1,
         }
