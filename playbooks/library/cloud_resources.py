@@ -7,15 +7,15 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.devstack import verdict
-from ansible.module_utils.devstack.cloud import Cloud, CloudError, write_tempest_conf
+from ansible.module_utils.deployment import verdict
+from ansible.module_utils.deployment.cloud import Cloud, CloudError, write_tempest_conf
 
 DOCUMENTATION = """
 module: cloud_resources
 short_description: Makes flavors, VLAN networks and a first server, and writes deployment.json and tempest.conf
 options:
   workspace: {description: "The build's folder", type: path, required: true}
-  devstack: {description: The folder of what deployed the cloud, type: path, required: true}
+  folder: {description: The folder of what deployed the cloud, type: path, required: true}
   cloud: {description: "The administrator's name in clouds.yaml", type: str, required: true}
   client: {description: The client openstack, type: str, default: openstack}
   lpar_id: {description: The node's LPAR, type: int, required: true}
@@ -26,14 +26,14 @@ options:
   primer: {description: "Name of the first server; empty: none", type: str, default: ""}
   primer_network: {description: "Name of its network; empty: none", type: str, default: ""}
   primer_timeout_seconds: {description: How long it may take, type: int, default: 900}
-  tempest_conf: {description: "Devstack's tempest.conf", type: path, required: true}
+  tempest_conf: {description: "The deployment's tempest.conf", type: path, required: true}
   tempest_programs: {description: Folder of tempest and stestr, type: path, required: true}
 """
 
 
 def resources(given: dict[str, Any]) -> tuple[list[str], dict[str, dict[str, str]]]:
     """Return what was made, and the options of tempest.conf that it decides."""
-    cloud = Cloud(given["devstack"], given["cloud"], given["client"])
+    cloud = Cloud(given["folder"], given["cloud"], given["client"])
     image = cloud.image(given["image"])
     flavors = [cloud.flavor(one) for one in given["flavors"]]
     networks = {
@@ -70,7 +70,7 @@ def main() -> None:
     module = AnsibleModule(
         {
             "workspace": {"type": "path", "required": True},
-            "devstack": {"type": "path", "required": True},
+            "folder": {"type": "path", "required": True},
             "cloud": {"type": "str", "required": True},
             "client": {"type": "str", "default": "openstack"},
             "lpar_id": {"type": "int", "required": True},

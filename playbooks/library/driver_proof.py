@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.devstack import driver, verdict
-from ansible.module_utils.devstack.cloud import Cloud
+from ansible.module_utils.deployment import driver, verdict
+from ansible.module_utils.deployment.cloud import Cloud
 
 DOCUMENTATION = """
 module: driver_proof
 short_description: Fails, as the CI's own error, where nova-compute has loaded another driver
 options:
   workspace: {description: "The build's folder", type: path, required: true}
-  devstack: {description: The folder of what deployed the cloud, type: path, required: true}
+  folder: {description: The folder of what deployed the cloud, type: path, required: true}
   cloud: {description: "The administrator's name in clouds.yaml", type: str, required: true}
   client: {description: The client openstack, type: str, default: openstack}
   log_command: {description: "Prints nova-compute's log since this build began", type: list, required: true}
@@ -26,7 +26,7 @@ def main() -> None:
     module = AnsibleModule(
         {
             "workspace": {"type": "path", "required": True},
-            "devstack": {"type": "path", "required": True},
+            "folder": {"type": "path", "required": True},
             "cloud": {"type": "str", "required": True},
             "client": {"type": "str", "default": "openstack"},
             "log_command": {"type": "list", "elements": "str", "required": True},
@@ -36,7 +36,7 @@ def main() -> None:
         }
     )
     given = module.params
-    cloud = Cloud(given["devstack"], given["cloud"], given["client"])
+    cloud = Cloud(given["folder"], given["cloud"], given["client"])
     names = ("compute_driver", "hypervisor_type", "wait_seconds")
     try:
         line = driver.prove(given["log_command"], cloud, *(given[name] for name in names))

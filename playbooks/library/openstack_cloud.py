@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.cloud.deployment import Deployment
+from ansible.module_utils.cloud.build_cloud import BuildCloud
 from ansible.module_utils.cloud.environment import node_folders
 
 DOCUMENTATION = """
@@ -39,12 +39,12 @@ def main() -> None:
     )
     given = module.params
     node = node_folders(given["cache"], given["constraints"], given["definitions"])
-    deployment = Deployment(given["workspace"], node, given["definitions"])
+    cloud = BuildCloud(given["workspace"], node, given["definitions"])
     try:
-        deployment.up(given["source"], given["compute_driver"], given["packages"], given["timeout_seconds"])
+        cloud.up(given["source"], given["compute_driver"], given["packages"], given["timeout_seconds"])
     except (RuntimeError, OSError, KeyError) as error:
-        module.fail_json(msg=f"The cloud is not up: {error}", seconds=deployment.seconds)
-    module.exit_json(changed=True, seconds=deployment.seconds)
+        module.fail_json(msg=f"The cloud is not up: {error}", seconds=cloud.seconds)
+    module.exit_json(changed=True, seconds=cloud.seconds)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.devstack.patches import PatchError, apply_all
+from ansible.module_utils.deployment.patches import PatchError, apply_all
 
 DOCUMENTATION = """
 module: patching_list
@@ -12,7 +12,7 @@ options:
   entries: {description: "Project -> changes, each as 12345 or 12345,2", type: raw, required: true}
   list_name: {description: What the list is called in messages, type: str, required: true}
   gerrit_url: {description: Where the changes are, type: str, required: true}
-  base_dir: {description: "Devstack's folder of sources", type: path, required: true}
+  base_dir: {description: The folder of the sources, type: path, required: true}
 """
 
 

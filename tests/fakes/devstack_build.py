@@ -73,7 +73,7 @@ class Lab:
         frozen = load_site(ROOT).layout.job_alone(job, "master")
         url = f"file://{self.upstream}"
         own = {
-            "devstack_base_url": url,
+            "deployment_sources_base_url": url,
             "networking_powervm_url": f"{url}/openstack/networking-powervm",
             "push_sources_cache": str(self.folder / "pushed"),
         }

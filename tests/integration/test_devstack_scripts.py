@@ -53,7 +53,7 @@ class Stack:
         (self.devstack / "local.conf").write_text(text)
 
     def run(self, timeout_seconds=60, room_mebibytes=1, once=None):
-        script = module("devstack.script")
+        script = module("deployment.script")
         self.runs += 1
         wanted = script.Script(
             ["./stack.sh"], str(self.devstack), str(self.log), timeout_seconds, once or str(self.runs)
@@ -61,7 +61,7 @@ class Stack:
         return script.run(str(self.workspace), wanted, room_mebibytes)
 
     def cloud(self):
-        return module("devstack.cloud").Cloud(
+        return module("deployment.cloud").Cloud(
             str(self.devstack), "devstack-admin", f"{devstack.FOLDER}/programs/openstack"
         )
 
@@ -80,7 +80,7 @@ STEPS = ("keystone", "glance", "neutron", "nova", "n-cpu", "tempest", "end")
 @pytest.mark.parametrize("step", STEPS)
 def test_a_step_that_fails_is_named_with_the_last_lines(stack, step):
     stack.node.behave(f"fail {step}")
-    with pytest.raises(module("devstack.script").ScriptError) as failed:
+    with pytest.raises(module("deployment.script").ScriptError) as failed:
         stack.run()
     first, *rest = str(failed.value).splitlines()
     assert first.startswith("stack.sh failed (exit status 1): [ERROR] ")
@@ -92,7 +92,7 @@ def test_a_step_that_fails_is_named_with_the_last_lines(stack, step):
 def test_a_step_that_hangs_is_ended_with_all_that_it_started(stack):
     stack.node.behave("hang neutron")
     with pytest.raises(
-        module("devstack.script").ScriptError, match=r"stack.sh timed out after 5 s; its last lines:\n"
+        module("deployment.script").ScriptError, match=r"stack.sh timed out after 5 s; its last lines:\n"
     ) as failed:
         stack.run(timeout_seconds=5)
     assert str(failed.value).endswith("waiting for neutron")
@@ -119,7 +119,7 @@ FATAL = "fatal: [aio1]: FAILED! => "
     ],
 )  # fmt: skip
 def test_a_playbook_that_fails_is_told_by_its_task(stack, output, says):
-    script = module("devstack.script")
+    script = module("deployment.script")
     text = "\n".join(output)
     argv = ["sh", "-c", f"cat <<'X'\n{text}\nX\nexit $STATUS", "play.yml"]
     wanted = script.Script(argv, str(stack.devstack), str(stack.log), 60, "once", "play.yml", {"STATUS": "2"})
@@ -147,7 +147,7 @@ def interrupted(stack, behaviour):
     stack.node.behave(behaviour)
     program = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from tests.carried import module; script = module('devstack.script')\n"
+        "from tests.carried import module; script = module('deployment.script')\n"
         "script.run(sys.argv[2], script.Script(['./stack.sh'], sys.argv[3], sys.argv[4], 60, 'once'), 1)"
     )
     argv = [sys.executable, "-c", program, str(ROOT), str(stack.workspace), str(stack.devstack), str(stack.log)]
@@ -168,21 +168,21 @@ def test_a_script_that_goes_on_is_waited_for_and_not_started_beside_itself(stack
 
 def test_a_script_that_goes_on_too_long_is_ended_all_the_same(stack):
     interrupted(stack, "hang neutron")
-    with pytest.raises(module("devstack.script").ScriptError, match=r"stack.sh timed out after 1 s"):
+    with pytest.raises(module("deployment.script").ScriptError, match=r"stack.sh timed out after 1 s"):
         stack.run(once="once", timeout_seconds=1)
 
 
 def test_a_script_that_is_gone_without_a_word_is_the_cis_fault(stack):
     interrupted(stack, "killed neutron")
     with pytest.raises(
-        module("devstack.verdict").CIFault, match=r"(?s)stack.sh was ended from outside: .*SUMMARY. neutron"
+        module("deployment.verdict").CIFault, match=r"(?s)stack.sh was ended from outside: .*SUMMARY. neutron"
     ):
         stack.run(once="once")
     assert stack.node.calls("stack.sh") == ["stack.sh"]
 
 
 def test_a_full_disk_is_the_cis_fault_and_can_still_be_told_of(stack):
-    verdict = module("devstack.verdict")
+    verdict = module("deployment.verdict")
     verdict.reserve(str(stack.workspace), 1)
     assert (stack.workspace / "reserve").stat().st_size == 1 << 20
     stack.node.behave("full glance")
@@ -198,7 +198,7 @@ def test_a_full_disk_is_the_cis_fault_and_can_still_be_told_of(stack):
 
 def test_a_step_that_needs_room_where_there_is_room_is_the_patchs(stack):
     stack.node.behave("full glance")
-    with pytest.raises(module("devstack.script").ScriptError, match="cannot write the data of glance"):
+    with pytest.raises(module("deployment.script").ScriptError, match="cannot write the data of glance"):
         stack.run()
 
 
@@ -215,7 +215,7 @@ def test_a_step_that_needs_room_where_there_is_room_is_the_patchs(stack):
 )
 def test_a_local_conf_that_devstack_would_not_take_as_it_is_meant(stack, text, says):
     stack.conf(text)
-    with pytest.raises(module("devstack.script").ScriptError) as failed:
+    with pytest.raises(module("deployment.script").ScriptError) as failed:
         stack.run()
     assert says in str(failed.value).splitlines()[0]
 
@@ -230,7 +230,7 @@ def test_options_are_set_in_files_as_devstack_sets_them(stack):
 
 def prove(stack, driver="powervm.driver.PowerVMDriver", hypervisor_type="phyp"):
     command = ["journalctl", "--output", "cat", "--unit", "devstack@n-cpu.service"]
-    return module("devstack.driver").prove(command, stack.cloud(), driver, hypervisor_type, 0)
+    return module("deployment.driver").prove(command, stack.cloud(), driver, hypervisor_type, 0)
 
 
 def test_the_driver_that_is_meant_is_proven(stack):
@@ -244,7 +244,7 @@ def test_what_counts_is_the_service_that_runs_now(stack):
     stack.node.behave()
     stack.run()
     assert prove(stack)
-    with pytest.raises(module("devstack.verdict").CIFault):
+    with pytest.raises(module("deployment.verdict").CIFault):
         prove(stack, "powervm_ext.driver.PowerVMDriver")
 
 
@@ -263,13 +263,13 @@ def test_what_counts_is_the_service_that_runs_now(stack):
 def test_another_driver_is_the_cis_fault(stack, behaviour, says):
     stack.node.behave(behaviour)
     stack.run()
-    with pytest.raises(module("devstack.verdict").CIFault) as found:
+    with pytest.raises(module("deployment.verdict").CIFault) as found:
         prove(stack)
     assert says in str(found.value)
 
 
 def test_a_silent_nova_compute_is_no_proof(stack):
-    with pytest.raises(module("devstack.verdict").CIFault, match="its log says nothing about a driver"):
+    with pytest.raises(module("deployment.verdict").CIFault, match="its log says nothing about a driver"):
         prove(stack)
 
 
@@ -307,27 +307,27 @@ def test_a_driver_without_network_gets_a_server_without_one(stack):
 )
 def test_what_the_cloud_does_not_do_is_said(stack, behaviour, says):
     stack.node.behave(behaviour)
-    with pytest.raises(module("devstack.cloud").CloudError) as found:
+    with pytest.raises(module("deployment.cloud").CloudError) as found:
         prepare(stack.cloud())
     assert says in str(found.value)
 
 
 def test_an_lpar_id_that_leads_to_no_vlan(stack):
-    with pytest.raises(module("devstack.verdict").CIFault, match="network public: VLAN 4095 is none"):
+    with pytest.raises(module("deployment.verdict").CIFault, match="network public: VLAN 4095 is none"):
         stack.cloud().network("public", "default", 4095, "192.168.1.0/24")
 
 
 def test_the_image_is_the_one_that_the_site_names(stack):
     assert stack.cloud().image("powervm") == "image-1"
-    with pytest.raises(module("devstack.verdict").CIFault) as found:
+    with pytest.raises(module("deployment.verdict").CIFault) as found:
         stack.cloud().image("powerwm")
     assert str(found.value) == "`cloud_image`: no active image powerwm (there are: powervm)"
 
 
-def test_devstacks_tempest_conf_is_kept_but_for_what_the_site_sets(stack, tmp_path):
+def test_the_deployments_tempest_conf_is_kept_but_for_what_the_site_sets(stack, tmp_path):
     source, target = tmp_path / "a.conf", tmp_path / "b.conf"
     source.write_text("[compute]\nimage_ref = old\nfixed_network_name = public\n[identity]\nadmin_password = a%b\n")
-    module("devstack.cloud").write_tempest_conf(
+    module("deployment.cloud").write_tempest_conf(
         str(source), str(target), {"compute": {"image_ref": "new"}, "x": {"y": 1}}
     )
     assert "".join(target.read_text().split()) == (
@@ -343,9 +343,9 @@ def test_logs_are_gathered_and_keys_are_not(stack):
     (keys / "0").write_text("key")
     (keys / "x.pem").write_text("key")
     (stack.node.folder / "etc/nova/link.conf").symlink_to("/etc/passwd")
-    logs = module("devstack.logs")
+    logs = module("deployment.logs")
     sources = logs.Sources(str(stack.devstack), str(stack.node.base_dir), str(stack.node.folder / "etc"),
-                           ["nova", "gone"], ["rabbitmq-server.service"], 0)  # fmt: skip
+                           ["nova", "gone"], ["rabbitmq-server.service"], 0, ("devstack@*",))  # fmt: skip
     assert logs.collect(str(stack.workspace), sources) == ["the journal has nothing of rabbitmq-server.service"]
     found = {str(path.relative_to(stack.workspace)) for path in stack.workspace.glob("*/**/*") if path.is_file()}
     assert {path for path in found if not path.startswith("once/")} - {"logs/stack.sh.txt"} == {
@@ -359,9 +359,9 @@ def test_logs_are_gathered_and_keys_are_not(stack):
 
 def test_what_is_published_has_no_secrets_addresses_or_names(stack, tmp_path):
     stack.run()
-    logs, pack = module("devstack.logs"), module("archive.pack").pack
+    logs, pack = module("deployment.logs"), module("archive.pack").pack
     logs.collect(str(stack.workspace), logs.Sources(str(stack.devstack), str(stack.node.base_dir),
-                 str(stack.node.folder / "etc"), ["nova"], [], 0))  # fmt: skip
+                 str(stack.node.folder / "etc"), ["nova"], [], 0, ("devstack@*",)))  # fmt: skip
     archive = tmp_path / "p.tar.gz"
     pack(str(stack.workspace), str(archive), 1 << 20, ["vendor.example"], ["10.0.0.0/8"])
     (tmp_path / "out").mkdir()

@@ -31,10 +31,10 @@ class Lab:
 
     def wanted(self, name="openstack/nova", branch="master", prepared=None):
         url = f"file://{self.upstream}/{name}"
-        return module("devstack.sources").Wanted(name, f"opendev.org/{name}", branch, url, prepared)
+        return module("deployment.sources").Wanted(name, f"opendev.org/{name}", branch, url, prepared)
 
     def place(self, *wanted):
-        sources = module("devstack.sources")
+        sources = module("deployment.sources")
         return sources.place_all(list(wanted), sources.Places(str(self.base), str(self.folder / "cache")))
 
     def commit(self, place, name, text, change_id=None):
@@ -116,7 +116,7 @@ def test_upstream_that_is_gone_is_replaced_by_the_cache_and_that_is_said(lab):
         "openstack/nova at master is from the cache, its last commit is 0 days old: git ls-remote: " in told["warning"]
     )
     with pytest.raises(
-        module("devstack.sources").SourceError, match="openstack/tempest: neither the cache nor upstream has master"
+        module("deployment.sources").SourceError, match="openstack/tempest: neither the cache nor upstream has master"
     ):
         lab.place(lab.wanted("openstack/tempest"))
 
@@ -131,16 +131,16 @@ def test_the_change_of_an_earlier_build_is_never_taken_for_a_branch_in_the_cache
 
 
 @pytest.mark.parametrize("folder", ["/", "/opt", "~"])
-def test_a_folder_that_is_not_devstacks_alone_is_refused(lab, folder, monkeypatch):
+def test_a_folder_that_is_not_the_deployments_alone_is_refused(lab, folder, monkeypatch):
     monkeypatch.setenv("HOME", str(lab.folder))
     lab.base = folder.replace("~", str(lab.folder))
-    with pytest.raises(module("devstack.sources").SourceError, match="is not a folder of devstack's alone"):
+    with pytest.raises(module("deployment.sources").SourceError, match="is not a folder of the deployment's alone"):
         lab.place(lab.wanted())
     assert lab.upstream.is_dir()
 
 
 def test_two_projects_for_one_folder_are_refused(lab):
-    with pytest.raises(module("devstack.sources").SourceError, match=r"several projects would be .*/nova"):
+    with pytest.raises(module("deployment.sources").SourceError, match=r"several projects would be .*/nova"):
         lab.place(lab.wanted(), lab.wanted("x/nova"))
 
 
@@ -154,7 +154,7 @@ def patches(lab):
 
 
 def apply(lab, server, entries):
-    return module("devstack.patches").apply_all(entries, LIST, server.url, str(lab.base))
+    return module("deployment.patches").apply_all(entries, LIST, server.url, str(lab.base))
 
 
 def test_an_open_change_is_applied_in_its_newest_patch_set_or_the_one_that_is_named(lab, patches):
@@ -216,7 +216,7 @@ def test_a_conflict_names_entry_and_file_and_leaves_the_source_as_it_was(lab, pa
     git(change, "reset", "--quiet", "--hard", "HEAD~")
     commit = lab.commit(change, "setup.cfg", "ours", IDS["b"])
     lab.place(lab.wanted(prepared=str(change)))
-    with pytest.raises(module("devstack.patches").PatchError) as failed:
+    with pytest.raises(module("deployment.patches").PatchError) as failed:
         apply(lab, patches, {"openstack/nova": [7]})
     assert str(failed.value) == (
         f"{LIST}: openstack/nova 7 does not apply to master: conflict in setup.cfg "
@@ -242,7 +242,7 @@ def test_an_entry_that_is_of_no_use(lab, patches, entries, says):
     lab.commit(change, "a.py", "1", IDS["a"])
     patches.add(7, change)
     lab.place(lab.wanted())
-    with pytest.raises(module("devstack.patches").PatchError) as failed:
+    with pytest.raises(module("deployment.patches").PatchError) as failed:
         apply(lab, patches, entries)
     assert str(failed.value) == f"{LIST}: {says}"
 
@@ -250,7 +250,7 @@ def test_an_entry_that_is_of_no_use(lab, patches, entries, says):
 def test_a_gerrit_that_does_not_answer_is_said(lab, patches):
     lab.place(lab.wanted())
     patches.url = "http://127.0.0.1:1"
-    with pytest.raises(module("devstack.patches").PatchError, match="openstack/nova 7: Gerrit cannot be asked: "):
+    with pytest.raises(module("deployment.patches").PatchError, match="openstack/nova 7: Gerrit cannot be asked: "):
         apply(lab, patches, {"openstack/nova": [7]})
 
 
@@ -277,12 +277,12 @@ NO_GERRIT = r"what answers at http://\S+ is no Gerrit \(correct patching_list_ge
 )
 def test_an_answer_that_is_not_gerrits_is_one_clear_line(lab, patches, answer, says):
     patches.strange[7] = [b")]}'\n", answer.encode()]
-    with pytest.raises(module("devstack.patches").PatchError, match=f"^{LIST}: openstack/nova 7: {says}$"):
+    with pytest.raises(module("deployment.patches").PatchError, match=f"^{LIST}: openstack/nova 7: {says}$"):
         apply(lab, patches, {"openstack/nova": [7]})
 
 
 def test_an_answer_without_an_end_is_waited_for_but_so_long(lab, patches, monkeypatch):
-    monkeypatch.setattr(module("devstack.patches"), "ASK_SECONDS", 0.2)
+    monkeypatch.setattr(module("deployment.patches"), "ASK_SECONDS", 0.2)
     pause = threading.Event()
 
     def drops():
@@ -290,7 +290,7 @@ def test_an_answer_without_an_end_is_waited_for_but_so_long(lab, patches, monkey
             yield b" "
 
     patches.strange[7] = drops()
-    with pytest.raises(module("devstack.patches").PatchError, match=r"cannot be asked: no whole answer in 0\.2 s$"):
+    with pytest.raises(module("deployment.patches").PatchError, match=r"cannot be asked: no whole answer in 0\.2 s$"):
         apply(lab, patches, {"openstack/nova": [7]})
     pause.set()
 

@@ -73,7 +73,7 @@ def test_a_node_that_does_not_fit_and_what_is_not_the_patchs_are_found_in_pre_ru
     hosts = {}
     for name in ("another account", "not new", "another network", "no database"):
         node = osa.Node(tmp_path / name)
-        own = {"devstack_base_url": f"file://{upstream}", "environment_of_node": node.environment}
+        own = {"deployment_sources_base_url": f"file://{upstream}", "environment_of_node": node.environment}
         hosts[name] = {**job, **node.variables, **own}
     node.behave("fail setup-infrastructure.yml")
     hosts["another account"]["osa_account"] = "somebody"
@@ -133,3 +133,13 @@ def failed(step, status, why):
 
 def fatal(what):
     return f"failed on aio1: {what} does not work"
+
+
+def test_what_cannot_be_had_for_tempest_is_the_cis_fault_and_published(said, job, tmp_path):
+    places = ("cloud_folder", "cloud_tempest_programs", "cloud_tempest_conf")
+    own = {name: str(tmp_path / "nothing" / name) for name in places}
+    told = said({"h": {**job, **own, "cloud_name": "a", "cloud_client": "openstack"}}, {"name": "cloud_resources"})
+    says = "os-testr cannot be installed beside tempest: "
+    assert told["h"].startswith(f"The CI, and not the patch: {says}")
+    published = json.loads((tmp_path / "workspace/h/results/tempest-run.json").read_text())
+    assert published == {"problem": told["h"].removeprefix("The CI, and not the patch: "), "stale": []}

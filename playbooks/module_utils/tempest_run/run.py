@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ansible.module_utils.cloud import once, processes
-from ansible.module_utils.devstack import verdict
+from ansible.module_utils.deployment import verdict
 from ansible.module_utils.tempest_run import stestr
 from ansible.module_utils.tempest_run.selection import Selection, common_package, select
 

@@ -68,11 +68,11 @@ class Node:
         """Job variables that put the node's things into its folder."""
         return {
             "devstack_base_dir": str(self.base_dir),
-            "devstack_cache": str(self.folder / "cache"),
+            "deployment_sources_cache": str(self.folder / "cache"),
             "node_facts_lparcfg": str(self.lparcfg),
             "smt_become": False,
             "stack_reserve_mebibytes": 1,
-            "devstack_logs_etc": str(self.folder / "etc"),
+            "deployment_logs_etc": str(self.folder / "etc"),
         }
 
     def behave(self, *lines: str) -> None:

@@ -45,13 +45,13 @@ class Node(devstack.Node):
     def variables(self) -> dict[str, object]:
         """Job variables that put the node's things into its folder."""
         return {
-            "devstack_cache": str(self.folder / "cache"),
+            "deployment_sources_cache": str(self.folder / "cache"),
             "node_facts_lparcfg": str(self.lparcfg),
             "osa_account": pwd.getpwuid(os.getuid()).pw_name,
             "osa_base_dir": str(self.base_dir),
             "osa_config_dir": str(self.folder / "etc/openstack_deploy"),
             "osa_roles_dir": str(self.folder / "ansible/roles"),
             "osa_venvs": str(self.folder / "openstack/venvs"),
-            "osa_logs_etc": str(self.folder / "etc"),
+            "deployment_logs_etc": str(self.folder / "etc"),
             "osa_steps_reserve_mebibytes": 1,
         }

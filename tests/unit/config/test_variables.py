@@ -126,16 +126,6 @@ def test_a_variant_for_branches_that_no_file_spells_out_is_looked_at(with_rules,
     assert with_rules.errors() == [f"{JOBS}:12:18: `size` must be a whole number, not 'big'"]
 
 
-def test_a_line_and_a_project_for_branches_that_no_file_spells_out_are_looked_at(with_rules):
-    line = "- base: {branches: '^stable/[a-c].*$', vars: {size: big}}"
-    text = f"- project:\n    name: nova\n    branches: '^stable/.*$'\n    vars: {{name: 7}}\n    check:\n      jobs:\n        {line}\n"
-    with_rules.write(PROJECTS, text)
-    assert with_rules.errors() == [
-        f'{PROJECTS}:4:18: `name` must be text, not 7 (quote it: "7")',
-        f"{PROJECTS}:7:61: `size` must be a whole number, not 'big'",
-    ]
-
-
 def test_a_job_that_cannot_be_frozen_on_such_a_branch_is_an_error(with_rules):
     with_rules.add(
         JOBS, "- job: {name: base, branches: '^stable/[a-c].*$', final: true}\n- job: {name: base, vars: {size: 1}}\n"
@@ -167,12 +157,24 @@ def test_what_is_missing_is_told_once_for_a_job_and_its_variants(with_rules):
     assert with_rules.errors() == [f"{JOBS}:6:5: `size` is missing (add it)"]
 
 
-def test_variables_of_a_project_and_of_its_pipeline(with_rules):
-    text = "- project:\n    name: nova\n    vars: {size: big}\n    check:\n      jobs:\n        - base:\n            vars: {name: 7}\n"
+@pytest.mark.parametrize(
+    ("branches", "line", "places"),
+    [
+        ("", "- base:\n            vars: {size: big}", ("3:18", "7:26")),
+        (
+            "    branches: '^stable/.*$'\n",
+            "- base: {branches: '^stable/[a-c].*$', vars: {size: big}}",
+            ("4:18", "7:61"),
+        ),
+    ],
+    ids=["every branch", "branches that no file spells out"],
+)
+def test_variables_of_a_project_and_of_its_pipeline_are_looked_at(with_rules, branches, line, places):
+    text = f"- project:\n    name: nova\n{branches}    vars: {{name: 7}}\n    check:\n      jobs:\n        {line}\n"
     with_rules.write(PROJECTS, text)
     assert with_rules.errors() == [
-        f"{PROJECTS}:3:18: `size` must be a whole number, not 'big'",
-        f'{PROJECTS}:7:26: `name` must be text, not 7 (quote it: "7")',
+        f'{PROJECTS}:{places[0]}: `name` must be text, not 7 (quote it: "7")',
+        f"{PROJECTS}:{places[1]}: `size` must be a whole number, not 'big'",
     ]
 
 

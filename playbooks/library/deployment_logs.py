@@ -6,19 +6,19 @@ import json
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.devstack.logs import Sources, collect
+from ansible.module_utils.deployment.logs import Sources, collect
 
 DOCUMENTATION = """
-module: devstack_logs
+module: deployment_logs
 short_description: Gathers journal, configuration, local.conf and versions; never fails for what is not there
 options:
-  workspace: {description: "The build's folder, with begun.json once devstack has begun", type: path, required: true}
-  devstack: {description: "The folder of devstack; empty: it is another deployment", type: str, required: true}
+  workspace: {description: "The build's folder, with begun.json once that has begun", type: path, required: true}
+  devstack: {description: "Devstack's folder; empty where it is another deployment", type: str, required: true}
   base_dir: {description: "The deployment's folder of sources", type: path, required: true}
   etc: {description: Where services keep their configuration, type: path, default: /etc}
   services: {description: Folders below it, type: list, default: []}
   units: {description: "Services of systemd beside those of the patterns", type: list, default: []}
-  patterns: {description: "How the services of the cloud are called", type: list, default: ["devstack@*"]}
+  patterns: {description: "How the services of the cloud are called", type: list, required: true}
 """
 
 
@@ -32,7 +32,7 @@ def main() -> None:
             "etc": {"type": "path", "default": "/etc"},
             "services": {"type": "list", "elements": "str", "default": []},
             "units": {"type": "list", "elements": "str", "default": []},
-            "patterns": {"type": "list", "elements": "str", "default": ["devstack@*"]},
+            "patterns": {"type": "list", "elements": "str", "required": True},
         }
     )
     given = module.params

@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 import time
 
-from ansible.module_utils.devstack.cloud import Cloud, CloudError
-from ansible.module_utils.devstack.verdict import CIFault
+from ansible.module_utils.deployment.cloud import Cloud, CloudError
+from ansible.module_utils.deployment.verdict import CIFault
 
 LOADING = "Loading compute driver"
 

@@ -1,4 +1,4 @@
-"""Ansible module: have the repositories that devstack uses, each at the right commit."""
+"""Ansible module: have the repositories that a deployment uses, each at the right commit."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.devstack.sources import Places, SourceError, Wanted, place_all
+from ansible.module_utils.deployment.sources import Places, SourceError, Wanted, place_all
 
 DOCUMENTATION = """
-module: devstack_sources
-short_description: Checks sources out where devstack looks for them
+module: deployment_sources
+short_description: Checks sources out where the deployment looks for them
 options:
-  base_dir: {description: "Where devstack looks; other repositories there are removed", type: path, required: true}
+  base_dir: {description: "Its folder of sources; other repositories there are removed", type: path, required: true}
   cache: {description: Folder of bare repositories that objects are borrowed from, type: path, required: true}
   base_url: {description: Where what the cache lacks is fetched from, type: str, required: true}
   branch: {description: The branch of the change, type: str, required: true}

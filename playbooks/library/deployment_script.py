@@ -8,10 +8,10 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.cloud import once
-from ansible.module_utils.devstack import script, verdict
+from ansible.module_utils.deployment import script, verdict
 
 DOCUMENTATION = """
-module: devstack_script
+module: deployment_script
 short_description: Runs a script of a deployment, or a program of the cloud, and tells clearly why it failed
 options:
   workspace: {description: "The build's folder", type: path, required: true}

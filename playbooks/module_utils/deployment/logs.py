@@ -36,7 +36,7 @@ class Sources:
     services: list[str]
     units: list[str]
     since: int
-    patterns: tuple[str, ...] = ("devstack@*",)
+    patterns: tuple[str, ...]
 
 
 def collect(workspace: str, sources: Sources) -> list[str]:

@@ -1,4 +1,4 @@
-"""What tempest needs of a cloud that stack.sh has brought up."""
+"""What tempest needs of a cloud that a deployment has brought up."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import os
 import subprocess
 from typing import Any
 
-from ansible.module_utils.devstack.script import environment
-from ansible.module_utils.devstack.verdict import CIFault
+from ansible.module_utils.deployment.script import environment
+from ansible.module_utils.deployment.verdict import CIFault
 
 CALL_SECONDS = 300
 LAST_VLAN = 4094
@@ -20,11 +20,11 @@ class CloudError(RuntimeError):
 
 
 class Cloud:
-    """The cloud's administrator, by the client that devstack installs. What is there already is not made again."""
+    """The cloud's administrator, by the deployment's own client. What is there already is not made again."""
 
-    def __init__(self, devstack: str, name: str, client: str = "openstack") -> None:
-        """Take devstack's folder, and the cloud's name in clouds.yaml."""
-        self._environment, self._client, self._name = environment(devstack), client, name
+    def __init__(self, folder: str, name: str, client: str = "openstack") -> None:
+        """Take the folder of what deployed the cloud, and the cloud's name in clouds.yaml."""
+        self._environment, self._client, self._name = environment(folder), client, name
         self._known: dict[str, dict[str, str]] = {}
         self.made: list[str] = []
 
@@ -110,14 +110,14 @@ class Cloud:
 
 
 def write_tempest_conf(source: str, target: str, options: dict[str, dict[str, Any]]) -> None:
-    """Write devstack's tempest.conf with the site's options set, for its owner alone; raises CloudError."""
+    """Write the deployment's tempest.conf with the site's options set, for its owner alone; raises CloudError."""
     parser = configparser.RawConfigParser(strict=False, delimiters=("=",), comment_prefixes=("#",))
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     try:
         with open(source, encoding="utf-8") as stream:
             parser.read_file(stream)
     except (OSError, configparser.Error) as error:
-        raise CloudError(f"devstack's tempest.conf cannot be read: {error}") from None
+        raise CloudError(f"the deployment's tempest.conf cannot be read: {error}") from None
     for section, values in options.items():
         if section != parser.default_section and not parser.has_section(section):
             parser.add_section(section)

@@ -16,11 +16,11 @@ from ansible.module_utils.cloud.api import Api, ApiError
 from ansible.module_utils.cloud.services import Service, ServiceError, ServiceGroup
 
 
-class DeploymentError(RuntimeError):
+class BuildCloudError(RuntimeError):
     """The cloud cannot be used; the message says what is wrong with it."""
 
 
-class Deployment:
+class BuildCloud:
     """Brings a cloud up in a workspace; `seconds` tells afterwards how long each step took."""
 
     def __init__(self, workspace: str, node: dict[str, str], definitions: dict[str, Any]) -> None:
@@ -38,7 +38,7 @@ class Deployment:
         """Install nova from `source` and start everything; raises one of this package's errors with a clear message."""
         facts = seed.read(self.seed_folder)
         if facts is None:
-            raise DeploymentError(f"{self.seed_folder}: the node is not prepared")
+            raise BuildCloudError(f"{self.seed_folder}: the node is not prepared")
         overlay = os.path.join(self.workspace, "overlay")
         base_port = ports.claim(self.claims, self.workspace)
         filled = layout.values(self.workspace, self.venv, overlay, base_port, facts["password"])
@@ -101,7 +101,7 @@ class Deployment:
             status = processes.run(self.workspace, argv, variables, log, timeout_seconds=300)
             if status:
                 end = processes.tail(log)
-                raise DeploymentError(f"nova-manage {area} sync failed (exit status {status}):\n{end}")
+                raise BuildCloudError(f"nova-manage {area} sync failed (exit status {status}):\n{end}")
 
     def _wait_for_compute(self, group: ServiceGroup, filled: dict[str, str], deadline: float) -> None:
         urls = {**layout.endpoints(filled), "nova_versions": filled["url_nova"]}
@@ -137,7 +137,7 @@ class Deployment:
             loaded = [line.rstrip() for line in log if "Loading compute driver" in line]
         if not any(wanted in line for line in loaded):
             said = loaded[-1] if loaded else "nothing about a driver"
-            raise DeploymentError(f"nova-compute did not load the driver {driver}: its log says {said}")
+            raise BuildCloudError(f"nova-compute did not load the driver {driver}: its log says {said}")
         self.seconds["driver"] = loaded[-1]
 
     def _timed(self, name: str, step: Any, *arguments: Any) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from ansible.module_utils.devstack.sources import SourceError, git
+from ansible.module_utils.deployment.sources import SourceError, git
 from ansible.module_utils.skip_lists.ancestry import GitError, contained
 
 ASK_SECONDS = 60

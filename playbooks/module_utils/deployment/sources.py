@@ -1,4 +1,4 @@
-"""Puts the repositories that devstack uses in their places: the build's own where it has them, else a branch's tip."""
+"""Puts the repositories of a deployment in their places: the build's own where it has them, else a branch's tip."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class Wanted:
 
     @property
     def folder(self) -> str:
-        """Where devstack looks for it: by a plugin's name, or the last part of the project's."""
+        """Where the deployment looks for it: by a plugin's name, or the last part of the project's."""
         return self.plugin or self.name.rpartition("/")[2]
 
 
 @dataclass(frozen=True)
 class Places:
-    """Devstack's folder of sources, and the node's cache of bare repositories."""
+    """The deployment's folder of sources, and the node's cache of bare repositories."""
 
     base_dir: str
     cache: str
@@ -68,7 +68,8 @@ def place_all(wanted: list[Wanted], places: Places) -> list[dict[str, Any]]:
 def _check(base_dir: str) -> None:
     home = os.path.expanduser("~")
     if os.path.dirname(base_dir.rstrip("/")) in {"", "/"} or base_dir.rstrip("/") == home.rstrip("/"):
-        raise SourceError(f"devstack_base_dir: {base_dir} is not a folder of devstack's alone (take /opt/stack)")
+        hint = "say one like /opt/stack in devstack_base_dir or osa_base_dir"
+        raise SourceError(f"{base_dir} is not a folder of the deployment's alone ({hint})")
 
 
 def _place(one: Wanted, places: Places) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ansible.module_utils.cloud import once, processes
 from ansible.module_utils.cloud.once import Command
-from ansible.module_utils.devstack.verdict import CIFault
+from ansible.module_utils.deployment.verdict import CIFault
 
 SHOWN_LINES = 25
 # Ansible sums up after its error: a line for each host.
@@ -109,10 +109,10 @@ def _message(result: str) -> str:
     return " ".join(said.split()) if isinstance(said, str) and said.strip() else result
 
 
-def environment(devstack: str) -> dict[str, str]:
-    """Return the variables of a login of devstack's user: nothing of Ansible's own, devstack's programs first."""
+def environment(folder: str) -> dict[str, str]:
+    """Return the variables of a login, nothing of Ansible's own; in devstack's folder its programs come first."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "ANSIBLE"))}
-    programs = os.path.join(os.path.dirname(devstack), "data", "venv", "bin")
+    programs = os.path.join(os.path.dirname(folder), "data", "venv", "bin")
     path = kept.get("PATH", "/usr/bin:/bin")
     return kept | {
         "PATH": f"{programs}:/usr/local/bin:{path}:/usr/local/sbin:/usr/sbin:/sbin",
