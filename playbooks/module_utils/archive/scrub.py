@@ -25,6 +25,12 @@ FLAG = re.compile(
     r"""(?<![\w.-])(--([\w-]{1,100})(?:\\{0,8}["'],\s{1,40}\\{0,8}["']|[ \t]{1,40}))"""
     r"""(?!-)("[^"\n]*"|'[^'\n]*'|[^\s"'\\,;]+)"""
 )
+# What a trace of devstack shows: iniset FILE SECTION KEY VALUE
+INI_OPTION = re.compile(
+    r"""\b(ini(?:add|set(?:_multiline)?)[ \t]{1,8}(?:-sudo[ \t]{1,8})?(?:\S{1,300}[ \t]{1,8}){2}"""
+    r"""(\S{1,200})[ \t]{1,8})"""
+    r"""("[^"\n]*"|'[^'\n]*'|[^\s"'\\,;]+)"""
+)
 SECRET_KEY = re.compile(
     r"(?i)passw(?:or)?d|passphrase|[_-]pass(?![a-z])|(?-i:[a-z0-9]Pass)$|[_-]pwd$|secret|token|x-api-session$|^(?:set-)?cookie$"
     r"|(?:api|access|private|encryption|fixed|account|hmac|signing|fernet)[_-]?key$"
@@ -156,7 +162,8 @@ class Scrubber:
         text = URL.sub(rf"\g<1>{HIDDEN}\g<3>", text)
         text = TOKEN.sub(HIDDEN, text)
         text = _without_values(text, is_configuration=False)
-        text = FLAG.sub(_hide_flag, text)
+        text = FLAG.sub(_hide_named, text)
+        text = INI_OPTION.sub(_hide_named, text)
         if self._names:
             text = self._names.sub(lambda found: self._stand_in("host", found[0].lower()), text)
         if self._networks:
@@ -288,7 +295,7 @@ def _without_values(text: str, *, is_configuration: bool) -> str:
     return "".join([*parts, text[done:]])
 
 
-def _hide_flag(found: re.Match[str]) -> str:
+def _hide_named(found: re.Match[str]) -> str:
     is_shown = not _is_secret(found[2]) or PLAIN.fullmatch(found[3])
     return found[0] if is_shown else f"{found[1]}{HIDDEN}"
 

@@ -195,7 +195,7 @@ def test_the_order_is_always_the_same(written, name):
     assert services == sorted(services)
 
 
-def test_the_file_is_written_for_the_folder_that_devstack_is_deployed_in():
+def test_the_two_roles_that_say_where_devstack_is_say_the_same():
     roles = ("deploy_devstack", "local_conf")
     told = [yaml.safe_load((ROLES / role / "defaults/main.yaml").read_text())["devstack_base_dir"] for role in roles]
     assert told[0] == told[1]
