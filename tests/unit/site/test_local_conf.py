@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
 
 ROLES = Path(__file__).parents[3] / "playbooks" / "roles"
 GOLDEN = Path(__file__).parents[2] / "data" / "local_conf"
@@ -193,9 +192,3 @@ def test_the_order_is_always_the_same(written, name):
     ]
     assert variables == sorted(variables)
     assert services == sorted(services)
-
-
-def test_the_two_roles_that_say_where_devstack_is_say_the_same():
-    roles = ("deploy_devstack", "local_conf")
-    told = [yaml.safe_load((ROLES / role / "defaults/main.yaml").read_text())["devstack_base_dir"] for role in roles]
-    assert told[0] == told[1]
