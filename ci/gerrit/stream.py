@@ -56,8 +56,10 @@ def _event(connection: str, line: bytes) -> Event | None:
 def _confirm_subscription(link: Link, channel: paramiko.Channel) -> None:
     """Return once the server passes events on to us.
 
-    It confirms the command before it carries it out. A second command on the same connection is begun after the
-    first, and its answer says that this has happened: what is asked by query from now on leaves no gap.
+    It confirms the command before it carries it out. A second command on the same connection is taken up after the
+    first, and its answer says that this has happened: what is asked by query from now on leaves no gap. (Two threads
+    begin commands, `sshd.commandStartThreads`: what is told while one overtakes the other is found by the catch-up
+    a minute later.)
     """
     link.run("gerrit version")
     if channel.exit_status_ready():

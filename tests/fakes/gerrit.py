@@ -126,7 +126,7 @@ class FakeGerrit:
     def start(self, username: str, command: str, channel: paramiko.Channel) -> None:
         """Begin one command of a client; it goes on in a thread, to its end or until the client is gone.
 
-        As with the real one, a stream has all events from before the next command of its client is begun.
+        As mostly with the real one, a stream has all events from before the next command of its client is begun.
         """
         stream = None
         if command == "gerrit stream-events":
