@@ -50,7 +50,8 @@ class Stack:
         self.conf(LOCAL_CONF)
 
     def conf(self, text):
-        (self.devstack / "local.conf").write_text(text)
+        head = "[[local|localrc]]\n"
+        (self.devstack / "local.conf").write_text(text.replace(head, f"{head}DEST={self.node.base_dir}\n"))
 
     def run(self, timeout_seconds=60, room_mebibytes=1, once=None):
         script = module("deployment.script")

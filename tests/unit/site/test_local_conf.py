@@ -195,6 +195,11 @@ def test_the_order_is_always_the_same(written, name):
     assert services == sorted(services)
 
 
+def test_another_folder_is_told_to_devstack_and_its_own_is_not(conf):
+    assert conf("another folder").localrc["DEST"] == "/srv/stack"
+    assert "DEST" not in conf(IN_TREE[-1]).localrc
+
+
 def test_the_file_is_written_for_the_folder_that_devstack_is_deployed_in():
     roles = ("deploy_devstack", "local_conf")
     told = [yaml.safe_load((ROLES / role / "defaults/main.yaml").read_text())["devstack_base_dir"] for role in roles]
