@@ -20,7 +20,7 @@ options:
   projects: {description: "Project -> branch (empty: that of the change; null: not at all)", type: dict}
   prepared: {description: "The build's own sources, as Zuul tells them in `zuul.projects`", type: list}
   plugins: {description: "Plugins of devstack: name -> URL, or URL and branch", type: dict, default: {}}
-  plugin_ref: {description: Branch of the plugins that name none, type: str, default: master}
+  plugin_ref: {description: "Branch of the plugins that name none (empty: that of the change)", type: str, default: ""}
   workspace: {description: "The build's folder, which their paths start from", type: path, required: true}
 """
 
@@ -47,7 +47,8 @@ def wanted(given: dict[str, Any]) -> list[Wanted]:
         url, _, branch = (location or "").partition(" ")
         # devstack runs what is in the folder itself, and clones only what is not there
         if url and not url.startswith(f"file://{given['base_dir']}/"):
-            found.append(_upstream(url.removeprefix(f"{base_url}/"), branch or given["plugin_ref"], url, name))
+            ref = branch or given["plugin_ref"] or given["branch"]
+            found.append(_upstream(url.removeprefix(f"{base_url}/"), ref, url, name))
     first: dict[str, Wanted] = {}
     for one in found:
         first.setdefault(one.name, one)
@@ -71,7 +72,7 @@ def main() -> None:
             "projects": {"type": "dict", "default": {}},
             "prepared": {"type": "list", "elements": "dict", "default": []},
             "plugins": {"type": "dict", "default": {}},
-            "plugin_ref": {"type": "str", "default": "master"},
+            "plugin_ref": {"type": "str", "default": ""},
             "workspace": {"type": "path", "required": True},
         }
     )
