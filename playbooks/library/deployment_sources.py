@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,7 +27,7 @@ options:
 
 
 def wanted(given: dict[str, Any]) -> list[Wanted]:
-    """Return what is asked for: the build's own sources first, and no other project twice."""
+    """Return what is asked for: the build's own sources first, and no project twice in one folder."""
     base_url = given["base_url"].rstrip("/")
     found = [
         Wanted(
@@ -47,12 +48,22 @@ def wanted(given: dict[str, Any]) -> list[Wanted]:
         url, _, branch = (location or "").partition(" ")
         # devstack runs what is in the folder itself, and clones only what is not there
         if url and not url.startswith(f"file://{given['base_dir']}/"):
-            ref = branch or given["plugin_ref"] or given["branch"]
-            found.append(_upstream(url.removeprefix(f"{base_url}/"), ref, url, name))
-    first: dict[str, Wanted] = {}
+            same = [one for one in found if not one.plugin and _is_of(url, one.name)]
+            if same:
+                found.append(replace(max(same, key=lambda one: len(one.name)), plugin=name))
+            else:
+                ref = branch or given["plugin_ref"] or given["branch"]
+                found.append(_upstream(url.removeprefix(f"{base_url}/"), ref, url, name))
+    first: dict[tuple[str, str], Wanted] = {}
     for one in found:
-        first.setdefault(one.name, one)
+        first.setdefault((one.name, one.folder), one)
     return list(first.values())
+
+
+def _is_of(url: str, name: str) -> bool:
+    """Whether a project is at an address, whatever host or mirror that is of."""
+    path = url.replace(":", "/").rstrip("/").removesuffix(".git")
+    return path.endswith(f"/{name}")
 
 
 def _upstream(name: str, branch: str, url: str, plugin: str = "") -> Wanted:
