@@ -178,6 +178,15 @@ def test_plugins_are_of_the_changes_branch_where_no_other_is_said(play, tmp_path
         assert ("/horizon has no branch stable/pike: master is used" in done.stdout) == (branch != "master")
 
 
+def test_the_patching_list_is_told_of_any_deployments_folder(play, tmp_path, monkeypatch):
+    for name in ("library", "module_utils"):
+        monkeypatch.setenv(f"ANSIBLE_{name.upper()}", str(ROOT / "playbooks" / name))
+    (tmp_path / "list.yaml").write_text("{}\n")
+    host = {"deployment_base_dir": str(tmp_path / "opt/osa"), "patching_list": f"{tmp_path.name}/list.yaml"}
+    done = play({"node": host}, [{"include_role": {"name": "patching_list"}}])
+    assert recap(done) == {"node": (0, 0)}, done.stdout
+
+
 def bash(script, *arguments, **environment):
     argv = ["bash", "-eu", "-c", script, "bash", *arguments]
     done = subprocess.run(
