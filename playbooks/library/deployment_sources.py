@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,13 +21,13 @@ options:
   projects: {description: "Project -> branch (empty: that of the change; null: not at all)", type: dict}
   prepared: {description: "The build's own sources, as Zuul tells them in `zuul.projects`", type: list}
   plugins: {description: "Plugins of devstack: name -> URL, or URL and branch", type: dict, default: {}}
-  plugin_ref: {description: Branch of the plugins that name none, type: str, default: master}
+  plugin_ref: {description: "Branch of the plugins that name none (empty: that of the change)", type: str, default: ""}
   workspace: {description: "The build's folder, which their paths start from", type: path, required: true}
 """
 
 
 def wanted(given: dict[str, Any]) -> list[Wanted]:
-    """Return what is asked for: the build's own sources first, and no other project twice."""
+    """Return what is asked for: the build's own sources first, and no project twice in one folder."""
     base_url = given["base_url"].rstrip("/")
     found = [
         Wanted(
@@ -47,11 +48,22 @@ def wanted(given: dict[str, Any]) -> list[Wanted]:
         url, _, branch = (location or "").partition(" ")
         # devstack runs what is in the folder itself, and clones only what is not there
         if url and not url.startswith(f"file://{given['base_dir']}/"):
-            found.append(_upstream(url.removeprefix(f"{base_url}/"), branch or given["plugin_ref"], url, name))
-    first: dict[str, Wanted] = {}
+            same = [one for one in found if not one.plugin and _is_of(url, one.name)]
+            if same:
+                found.append(replace(max(same, key=lambda one: len(one.name)), plugin=name))
+            else:
+                ref = branch or given["plugin_ref"] or given["branch"]
+                found.append(_upstream(url.removeprefix(f"{base_url}/"), ref, url, name))
+    first: dict[tuple[str, str], Wanted] = {}
     for one in found:
-        first.setdefault(one.name, one)
+        first.setdefault((one.name, one.folder), one)
     return list(first.values())
+
+
+def _is_of(url: str, name: str) -> bool:
+    """Whether a project is at an address, whatever host or mirror that is of."""
+    path = url.replace(":", "/").rstrip("/").removesuffix(".git")
+    return path.endswith(f"/{name}")
 
 
 def _upstream(name: str, branch: str, url: str, plugin: str = "") -> Wanted:
@@ -71,7 +83,7 @@ def main() -> None:
             "projects": {"type": "dict", "default": {}},
             "prepared": {"type": "list", "elements": "dict", "default": []},
             "plugins": {"type": "dict", "default": {}},
-            "plugin_ref": {"type": "str", "default": "master"},
+            "plugin_ref": {"type": "str", "default": ""},
             "workspace": {"type": "path", "required": True},
         }
     )

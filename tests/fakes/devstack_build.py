@@ -75,7 +75,6 @@ class Lab:
         own = {
             "deployment_sources_base_url": url,
             "networking_powervm_url": f"{url}/openstack/networking-powervm",
-            "push_sources_cache": str(self.folder / "pushed"),
         }
         changed = {**self.node.variables, **own, **variables}
         frozen = replace(frozen, variables=deep_update(frozen.variables, changed))

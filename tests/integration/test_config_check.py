@@ -90,7 +90,7 @@ class Lab:
                     (self.server.host_key,), sys.executable)  # fmt: skip
         frozen = load_site(ROOT).layout.job_alone("ci-config-check", "master")
         own = {"config_check_cache": str(self.cache), "config_check_python": sys.executable,
-               "push_sources_cache": str(self.folder / "pushed")}  # fmt: skip
+               "deployment_sources_cache": str(self.folder / "pushed")}  # fmt: skip
         frozen = replace(frozen, variables=deep_update(frozen.variables, own | variables))
         spec = BuildSpec(self.name, 1, str(folder), str(folder / "logs"), str(self.site), frozen, (node,),
                          str(self.server.private_key), zuul)  # fmt: skip

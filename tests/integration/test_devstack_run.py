@@ -33,6 +33,10 @@ def test_a_whole_build_whose_connection_breaks_in_stack_sh_and_the_next_one_with
     assert_run_as_it_is_to_be(lab.node)
     assert_published_as_openstack_asks(lab)
     assert not (lab.folder / BUILD).exists()
+    # what was pushed is in the cache that the job names
+    cache = lab.node.folder / "cache/review.opendev.org/openstack/nova.git"
+    pushed = devstack.git(cache, "log", "--all", "--format=%s")
+    assert "Patch it" in pushed.splitlines()
 
     # a node that nobody has cleaned up, and a plugin whose driver is not the one that the job means
     (lab.node.base_dir / "devstack/.ci-begun").write_text("lost-build\n")

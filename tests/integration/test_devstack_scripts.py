@@ -20,6 +20,7 @@ LOCAL_CONF = """\
 [[local|localrc]]
 VIRT_DRIVER=fake
 DATABASE_PASSWORD=secretdatabase
+NOVNC_FROM_PACKAGE=True
 enable_service n-novnc
 
 [[post-config|$NOVA_CONF]]
@@ -50,7 +51,8 @@ class Stack:
         self.conf(LOCAL_CONF)
 
     def conf(self, text):
-        (self.devstack / "local.conf").write_text(text)
+        head = "[[local|localrc]]\n"
+        (self.devstack / "local.conf").write_text(text.replace(head, f"{head}DEST={self.node.base_dir}\n"))
 
     def run(self, timeout_seconds=60, room_mebibytes=1, once=None):
         script = module("deployment.script")
@@ -218,6 +220,12 @@ def test_a_local_conf_that_devstack_would_not_take_as_it_is_meant(stack, text, s
     with pytest.raises(module("deployment.script").ScriptError) as failed:
         stack.run()
     assert says in str(failed.value).splitlines()[0]
+
+
+def test_a_clone_of_novnc_is_refused(stack):
+    stack.conf(LOCAL_CONF.replace("NOVNC_FROM_PACKAGE=True\n", ""))
+    with pytest.raises(module("deployment.script").ScriptError, match="novnc would be cloned"):
+        stack.run()
 
 
 def test_options_are_set_in_files_as_devstack_sets_them(stack):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -142,6 +144,57 @@ def test_a_folder_that_is_not_the_deployments_alone_is_refused(lab, folder, monk
 def test_two_projects_for_one_folder_are_refused(lab):
     with pytest.raises(module("deployment.sources").SourceError, match=r"several projects would be .*/nova"):
         lab.place(lab.wanted(), lab.wanted("x/nova"))
+
+
+def asked_for(**more):
+    """Return as (name, branch, folder, prepared) what the module would place for a change of nova-powervm's."""
+    prepared = {
+        "name": "openstack/nova-powervm", "canonical_name": "opendev.org/openstack/nova-powervm",
+        "checkout": "master", "src_dir": "src/opendev.org/openstack/nova-powervm",
+    }  # fmt: skip
+    given = {
+        "base_dir": "/opt/stack", "base_url": "https://opendev.org", "branch": "master", "plugin_ref": "",
+        "projects": {"openstack/nova": ""}, "prepared": [prepared], "plugins": {}, "workspace": "/w",
+    }  # fmt: skip
+    module("deployment.sources")
+    path = Path(__file__).parents[2] / "playbooks/library/deployment_sources.py"
+    spec = importlib.util.spec_from_file_location("deployment_sources", path)
+    library = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(library)
+    return [(one.name, one.branch, one.folder, one.prepared) for one in library.wanted({**given, **more})]
+
+
+PREPARED = "/w/src/opendev.org/openstack/nova-powervm"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "url"),
+    [
+        ("https://opendev.org", "https://opendev.org/openstack/nova-powervm"),
+        ("https://opendev.org", "https://opendev.org/openstack/nova-powervm.git"),
+        ("https://opendev.org", "https://github.com/openstack/nova-powervm/"),
+        ("https://mirror.example/git", "https://opendev.org/openstack/nova-powervm stable/x"),
+        ("https://opendev.org", "https://mirror.example/git/openstack/nova-powervm.git"),
+        ("https://opendev.org", "ssh://ci@review.example:29418/openstack/nova-powervm"),
+        ("https://opendev.org", "ci@review.example:openstack/nova-powervm.git"),
+    ],
+)
+def test_a_plugins_own_change_is_known_wherever_the_plugin_comes_from(base_url, url):
+    assert asked_for(base_url=base_url, plugins={"nova-powervm": url}) == [
+        ("openstack/nova-powervm", "master", "nova-powervm", PREPARED),
+        ("openstack/nova", "master", "nova", None),
+    ]
+
+
+def test_a_plugin_of_another_name_gets_the_builds_own_source_too():
+    told = asked_for(plugins={"powervm": "https://mirror.example/openstack/nova-powervm"})
+    assert ("openstack/nova-powervm", "master", "powervm", PREPARED) in told
+
+
+@pytest.mark.parametrize("path", ["x/nova-powervm", "xopenstack/nova-powervm", "openstack/nova-powervm/more"])
+def test_a_plugin_of_another_project_is_not_taken_for_the_builds_own(path):
+    url = f"https://opendev.org/{path}"
+    assert (path, "stable/x", "other", None) in asked_for(branch="stable/x", plugins={"other": url})
 
 
 IDS = {letter: "I" + letter * 40 for letter in "abcd"}

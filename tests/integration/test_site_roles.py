@@ -12,9 +12,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ci.config.freeze import deep_update
 from ci.config.site import load_site
+from tests.fakes import devstack as stand_in
 from tests.unit.site.wrong import ON_NODE, WRONG
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -150,6 +152,39 @@ def test_the_plugin_of_the_macvtap_agent_is_there_only_when_it_is_asked_for(play
         host = {"network": {"macvtap": asked}, "devstack_base_dir": str(tmp_path / "stack")}
         assert play({"node": host}, [{"include_role": {"name": "macvtap_agent"}}]).returncode == 0
         assert (tmp_path / "stack/macvtap-agent/devstack/plugin.sh").is_file() == asked
+
+
+def test_plugins_are_of_the_changes_branch_where_no_other_is_said(play, tmp_path, monkeypatch):
+    for name in ("library", "module_utils"):
+        monkeypatch.setenv(f"ANSIBLE_{name.upper()}", str(ROOT / "playbooks" / name))
+    place = stand_in.make_upstream(tmp_path / "upstream") / "openstack"
+    plugins = {name: f"file://{place}/{name}" for name in ("nova-powervm", "horizon")}
+    host = {
+        "deployment_base_dir": str(tmp_path / "opt/stack"),
+        "deployment_sources_cache": str(tmp_path / "cache"),
+        "deployment_sources_projects": {},
+        "local_conf_plugins": {**plugins, "ceilometer": f"file://{place}/ceilometer master"},
+        "workspace": str(tmp_path),
+        "zuul": {"branch": "stable/pike", "projects": {}},
+    }
+    prepare = yaml.safe_load((ROLES / "deploy_devstack/tasks/prepare.yaml").read_text())
+    task = [one for one in prepare if one["name"] == "Have the sources"]
+    for said, branch in ((None, "stable/pike"), ("master", "master")):
+        done = play({"node": host | {"devstack_plugin_ref": said}}, task)
+        assert done.returncode == 0, done.stdout
+        commit = stand_in.git(place / "nova-powervm", "rev-parse", branch)[:12]
+        assert f"/nova-powervm {branch} {commit} from upstream" in done.stdout
+        assert "/ceilometer master " in done.stdout
+        assert ("/horizon has no branch stable/pike: master is used" in done.stdout) == (branch != "master")
+
+
+def test_the_patching_list_is_told_of_any_deployments_folder(play, tmp_path, monkeypatch):
+    for name in ("library", "module_utils"):
+        monkeypatch.setenv(f"ANSIBLE_{name.upper()}", str(ROOT / "playbooks" / name))
+    (tmp_path / "list.yaml").write_text("{}\n")
+    host = {"deployment_base_dir": str(tmp_path / "opt/osa"), "patching_list": f"{tmp_path.name}/list.yaml"}
+    done = play({"node": host}, [{"include_role": {"name": "patching_list"}}])
+    assert recap(done) == {"node": (0, 0)}, done.stdout
 
 
 def bash(script, *arguments, **environment):

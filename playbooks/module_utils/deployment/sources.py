@@ -68,8 +68,7 @@ def place_all(wanted: list[Wanted], places: Places) -> list[dict[str, Any]]:
 def _check(base_dir: str) -> None:
     home = os.path.expanduser("~")
     if os.path.dirname(base_dir.rstrip("/")) in {"", "/"} or base_dir.rstrip("/") == home.rstrip("/"):
-        hint = "say one like /opt/stack in devstack_base_dir or osa_base_dir"
-        raise SourceError(f"{base_dir} is not a folder of the deployment's alone ({hint})")
+        raise SourceError(f"{base_dir} is not a folder of the deployment's alone (choose one like /opt/stack)")
 
 
 def _place(one: Wanted, places: Places) -> dict[str, Any]:

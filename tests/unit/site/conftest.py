@@ -64,6 +64,7 @@ def changed(layout):
             OUT_OF_TREE, network={"bridge_mappings": {"default": "ent5:vios_1", "speedy": "ent6:vios_1"}}
         ),
         "mappings of ovs": job(IN_TREE, network={"l2": "ovs", "bridge_mappings": {"a": "br-a", "default": "br-b"}}),
+        "another folder": job(IN_TREE, devstack_base_dir="/srv/stack"),
         "two labels": job(OUT_OF_TREE, network={"port_labels": ["default", "prod_net"], "vnic_required_vfs": 3}),
         "other words": job(
             IN_TREE,

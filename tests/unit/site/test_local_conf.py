@@ -192,3 +192,8 @@ def test_the_order_is_always_the_same(written, name):
     ]
     assert variables == sorted(variables)
     assert services == sorted(services)
+
+
+def test_another_folder_is_told_to_devstack_and_its_own_is_not(conf):
+    assert conf("another folder").localrc["DEST"] == "/srv/stack"
+    assert "DEST" not in conf(IN_TREE[-1]).localrc

@@ -155,6 +155,18 @@ def test_the_schema_refuses_each_name_that_the_role_decides():
     assert set(next(iter(refused))[2:-2].split("|")) == set(decided)
 
 
+@pytest.mark.parametrize("kind", ["localrc", "services", "plugins"])
+def test_the_schema_refuses_each_name_that_the_role_local_conf_decides(kind):
+    of_role = yaml.safe_load((ROOT / "playbooks/roles/local_conf/vars/main.yaml").read_text())
+    parts = ["decided_services", "no_agents", "own_agents"] if kind == "services" else [f"decided_{kind}"]
+    found = [of_role[f"local_conf_{part}"] for part in parts]
+    decided = {name for one in found if isinstance(one, dict) for name in one}
+    if kind == "services":
+        decided |= of_role["local_conf_neutron_agents"].keys()
+    refused = json.loads(SCHEMA.read_text())["properties"][f"devstack_{kind}"]["patternProperties"]
+    assert set(next(iter(refused))[2:-2].split("|")) == decided
+
+
 @pytest.mark.parametrize("where", ["properties", "network"])
 def test_every_variable_is_described_in_the_readme_as_in_the_schema(where):
     properties = json.loads(SCHEMA.read_text())["properties"]

@@ -40,7 +40,9 @@ VIRT_DRIVER = "`virt_driver` is missing: devstack would set up libvirt (write vi
 NO_VIRT_DRIVER = "`virt_driver`: the plugin nova-powervm says it for powervm_ext (remove it)"
 EXTERNAL = "`devstack_plugins` lacks nova-powervm: the driver powervm_ext is in it (add it)"
 NOT_EXTERNAL = "`devstack_plugins`: nova-powervm is the driver powervm_ext (remove it, or choose that driver)"
-LOCALRC = "`devstack_localrc` holds what `network`, `virt_driver` or `disk_driver` decide (set those)"
+LOCALRC = (
+    "`devstack_localrc` holds what `network`, `virt_driver`, `disk_driver` or `devstack_base_dir` decide (set those)"
+)
 SERVICES = "`devstack_services` holds what `network` decides (set that)"
 PLUGINS = "`devstack_plugins` holds what `network` decides (set that)"
 OPTIONS = "`devstack_local_conf` holds what `compute_driver`, `disk_driver` or `network` decide (set those)"
@@ -129,6 +131,9 @@ WRONG = {
     ),
     "VIRT_DRIVER by the back door": Wrong(
         OUT, "master", {"devstack_localrc": {"VIRT_DRIVER": "libvirt"}}, LOCALRC, ("devstack_localrc", "VIRT_DRIVER")
+    ),
+    "DEST by the back door": Wrong(
+        OUT, "master", {"devstack_localrc": {"DEST": "/srv/stack"}}, LOCALRC, ("devstack_localrc", "DEST")
     ),
     "a second agent by the back door": Wrong(
         OUT, "master", {"devstack_services": {"q-agt": True}}, SERVICES, ("devstack_services", "q-agt")
