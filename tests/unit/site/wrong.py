@@ -40,6 +40,7 @@ VIRT_DRIVER = "`virt_driver` is missing: devstack would set up libvirt (write vi
 NO_VIRT_DRIVER = "`virt_driver`: the plugin nova-powervm says it for powervm_ext (remove it)"
 EXTERNAL = "`devstack_plugins` lacks nova-powervm: the driver powervm_ext is in it (add it)"
 NOT_EXTERNAL = "`devstack_plugins`: nova-powervm is the driver powervm_ext (remove it, or choose that driver)"
+RECLONE = "`devstack_localrc`: RECLONE has stack.sh fetch upstream's source over the patch (remove it)"
 LOCALRC = (
     "`devstack_localrc` holds what `network`, `virt_driver`, `disk_driver` or `devstack_base_dir` decide (set those)"
 )
@@ -131,6 +132,9 @@ WRONG = {
     ),
     "VIRT_DRIVER by the back door": Wrong(
         OUT, "master", {"devstack_localrc": {"VIRT_DRIVER": "libvirt"}}, LOCALRC, ("devstack_localrc", "VIRT_DRIVER")
+    ),
+    "sources of upstream": Wrong(
+        OUT, "master", {"devstack_localrc": {"RECLONE": "yes"}}, RECLONE, ("devstack_localrc", "RECLONE")
     ),
     "DEST by the back door": Wrong(
         OUT, "master", {"devstack_localrc": {"DEST": "/srv/stack"}}, LOCALRC, ("devstack_localrc", "DEST")
