@@ -13,6 +13,8 @@ from ansible.module_utils.deployment.verdict import CIFault
 
 CALL_SECONDS = 300
 LAST_VLAN = 4094
+# from this version of the compute API on a server can be asked for that has no network
+NO_NETWORK = "2.37"
 
 
 class CloudError(RuntimeError):
@@ -28,9 +30,10 @@ class Cloud:
         self._known: dict[str, dict[str, str]] = {}
         self.made: list[str] = []
 
-    def ask(self, *words: str, timeout_seconds: float = CALL_SECONDS) -> Any:
+    def ask(self, *words: str, compute_api: str = "", timeout_seconds: float = CALL_SECONDS) -> Any:
         """Return what the client says as JSON; raises CloudError with its last line."""
-        argv = [self._client, "--os-cloud", self._name, *words, "-f", "json"]
+        version = ["--os-compute-api-version", compute_api] if compute_api else []
+        argv = [self._client, "--os-cloud", self._name, *version, *words, "-f", "json"]
         said = " ".join(words[:3])
         try:
             done = subprocess.run(
@@ -100,7 +103,8 @@ class Cloud:
         if name not in self._there("server"):
             connected = ["--network", network] if network else ["--nic", "none"]
             words = ["--image", image, "--flavor", flavor, *connected, "--wait", name]
-            self.ask("server", "create", *words, timeout_seconds=timeout_seconds)
+            version = "" if network else NO_NETWORK
+            self.ask("server", "create", *words, compute_api=version, timeout_seconds=timeout_seconds)
             self.made.append(f"server {name}")
         server = self.ask("server", "show", name)
         if server["status"] != "ACTIVE":
