@@ -36,6 +36,8 @@ def test_a_whole_build_whose_connection_breaks_in_stack_sh_and_the_next_one_with
 
     # a node that nobody has cleaned up, and a plugin whose driver is not the one that the job means
     (lab.node.base_dir / ".ci-begun").write_text("lost-build\n")
+    installed = lab.node.base_dir / "data/venv/bin/stray"
+    installed.touch()
     lost = subprocess.Popen(["sleep", "300"], env={**os.environ, "CI_BUILD": "lost-build"})
     (lab.folder / "build").rename(lab.folder / "first")
     (lab.node.folder / "calls").write_text("")
@@ -48,6 +50,7 @@ def test_a_whole_build_whose_connection_breaks_in_stack_sh_and_the_next_one_with
     called = lab.node.calls()
     assert called.index("unstack.sh") < called.index("stack.sh")
     assert lost.wait(0) == -signal.SIGKILL
+    assert not installed.exists()
     assert "hypervisor powervm_ext " in called  # whose plugin has no file for devstack
     assert lab.log("logs/screen-pvm-q-sriov-agt.txt")
 

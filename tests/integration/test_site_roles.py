@@ -152,6 +152,26 @@ def test_the_plugin_of_the_macvtap_agent_is_there_only_when_it_is_asked_for(play
         assert (tmp_path / "stack/macvtap-agent/devstack/plugin.sh").is_file() == asked
 
 
+def test_what_earlier_builds_have_installed_is_removed_and_nothing_behind_a_link(play, tmp_path):
+    kept = {"behind": tmp_path / "elsewhere/venv/bin/python", "linked": tmp_path / "other/bin/python"}
+    for path in (tmp_path / "plain/data/venv/bin/python", tmp_path / "plain/data/glance/image", *kept.values()):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    (tmp_path / "behind").mkdir()
+    (tmp_path / "behind/data").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "linked/data").mkdir(parents=True)
+    (tmp_path / "linked/data/venv").symlink_to(tmp_path / "other")
+    hosts = {name: {"devstack_base_dir": str(tmp_path / name)} for name in ("plain", "behind", "linked", "new")}
+    for host in hosts.values():
+        host["remove_venv_become"] = False
+    done = play(hosts, [{"include_role": {"name": "remove_venv"}}])
+    assert recap(done) == {"plain": (1, 0), "behind": (0, 1), "linked": (1, 0), "new": (0, 0)}
+    assert "/behind/data is a link, and nothing is removed behind one" in done.stdout
+    assert [path.name for path in (tmp_path / "plain/data").iterdir()] == ["glance"]
+    assert not (tmp_path / "linked/data/venv").is_symlink()
+    assert all(path.exists() for path in kept.values())
+
+
 def bash(script, *arguments, **environment):
     argv = ["bash", "-eu", "-c", script, "bash", *arguments]
     done = subprocess.run(
