@@ -300,7 +300,6 @@ def test_a_driver_without_network_gets_a_server_without_one(stack):
 @pytest.mark.parametrize(
     ("behaviour", "says"),
     [
-        ("image queued", "no active image"),
         ("fail flavor create", "openstack flavor create --ram: HttpException: 500"),
         ("fail network create", "openstack network create --share: HttpException: 500"),
         ("server ERROR", "the first server, tempest-primer, is ERROR: no room on the pool"),
@@ -323,6 +322,15 @@ def test_the_image_is_the_one_that_the_site_names(stack):
     with pytest.raises(module("deployment.verdict").CIFault) as found:
         stack.cloud().image("powerwm")
     assert str(found.value) == "`cloud_image`: no active image powerwm (there are: powervm)"
+
+
+def test_no_image_and_no_client_are_the_cis_fault(stack):
+    stack.node.behave("image queued")
+    with pytest.raises(module("deployment.verdict").CIFault, match="no active image "):
+        stack.cloud().image("")
+    cloud = module("deployment.cloud").Cloud(str(stack.devstack), "devstack-admin", "/nothing/openstack")
+    with pytest.raises(module("deployment.verdict").CIFault, match=r"the client openstack does not start: .*/nothing"):
+        cloud.image("")
 
 
 def test_the_deployments_tempest_conf_is_kept_but_for_what_the_site_sets(stack, tmp_path):
