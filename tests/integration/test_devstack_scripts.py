@@ -366,6 +366,26 @@ def test_logs_are_gathered_and_keys_are_not(stack):
     assert f"devstack\n{head} " in (stack.workspace / "logs/repositories.txt").read_text()
 
 
+def test_the_journal_is_read_as_root(stack, monkeypatch):
+    stack.run()
+    monkeypatch.setenv("STAND_IN_USER", "stack")
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert prove(stack)
+    logs = module("deployment.logs")
+    sources = logs.Sources(str(stack.devstack), str(stack.node.base_dir), "/nothing", [], [], 0, ("devstack@*",))
+    assert logs.collect(str(stack.workspace), sources) == []
+    assert "Loading compute driver" in (stack.workspace / "logs/screen-n-cpu.txt").read_text()
+
+
+def test_who_is_root_needs_no_sudo_and_who_has_none_does_without(tmp_path, monkeypatch):
+    as_root, sudo = module("deployment.root").as_root, tmp_path / "sudo"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for account, there, wanted in ((0, True, ["a"]), (1000, True, ["sudo", "-n", "a"]), (1000, False, ["a"])):
+        sudo.touch(0o755) if there else sudo.unlink()
+        monkeypatch.setattr("os.geteuid", lambda account=account: account)
+        assert as_root(["a"]) == wanted
+
+
 def test_what_is_published_has_no_secrets_addresses_or_names(stack, tmp_path):
     stack.run()
     logs, pack = module("deployment.logs"), module("archive.pack").pack
