@@ -65,6 +65,7 @@ def test_a_devstack_that_is_not_stopped_is_not_forgotten_and_no_patch_pays_for_i
     assert outcome.result is None
     assert "The devstack of an earlier build was not stopped (stop it, then remove " in outcome.error
     assert "unstack.sh failed (exit status 1)" in outcome.error
+    assert "the deployment did not begin: there is nothing to collect" in lab.log("job-output.txt")
     # in pre-run, and once more in cleanup-run
     assert called == ["unstack.sh"] * 2
     assert marker.read_text() == "lost-build\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -98,6 +99,29 @@ def test_a_step_that_hangs_is_ended_with_all_that_it_started(stack):
     assert str(failed.value).endswith("waiting for neutron")
     recorded = [json.loads(line) for line in (stack.workspace / "processes.jsonl").read_text().splitlines()]
     wait_for(lambda: not living(recorded[-1]["pid"]))
+
+
+def test_the_deployment_begins_with_the_script_that_says_so(tmp_path):
+    def run(**words):
+        given = {"workspace": str(tmp_path), "folder": str(tmp_path), "argv": ["true"], "log": str(tmp_path / "log"),
+                 "timeout_seconds": 9, "once": str(len(words)), "room_mebibytes": 1, **words}  # fmt: skip
+        environment = {**os.environ, "ANSIBLE_LIBRARY": str(ROOT / "playbooks/library"),
+                       "ANSIBLE_MODULE_UTILS": str(ROOT / "playbooks/module_utils"),
+                       "ANSIBLE_LOCAL_TEMP": str(tmp_path / "t")}  # fmt: skip
+        argv = [f"{Path(sys.executable).parent}/ansible", "localhost", "-c", "local", "-m", "deployment_script"]
+        subprocess.run([*argv, "-a", json.dumps(given)], env=environment, capture_output=True, check=True)
+        return {
+            path.name: path.stat().st_size for path in (tmp_path / "begun.json", tmp_path / "reserve") if path.exists()
+        }
+
+    assert run() == {}
+    begun = run(begins=True, reserve_mebibytes=1)
+    assert begun["reserve"] == 1 << 20
+    assert json.loads((tmp_path / "begun.json").read_text()) > time.time() - 60
+    (tmp_path / "begun.json").write_text("1")
+    # a later step, or the same one after a connection that broke
+    run(begins=True, reserve_mebibytes=1, title="")
+    assert (tmp_path / "begun.json").read_text() == "1"
 
 
 TASK = "TASK [os_nova : Install it] ****"
