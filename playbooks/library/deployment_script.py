@@ -23,7 +23,8 @@ options:
   title: {description: "The argument that messages call it by; default: the program", type: str, default: ""}
   variables: {description: Variables of its environment beside those of a login, type: dict, default: {}}
   room_mebibytes: {description: "With less room on the disk a failure is the CI's fault", type: int, default: 64}
-  reserve_mebibytes: {description: Room that is kept back for the logs until then, type: int, default: 256}
+  begins: {description: "Whether the deployment begins; the journal is read since then", type: bool, default: false}
+  reserve_mebibytes: {description: "Room that is kept back for the logs then, until a fault", type: int, default: 256}
 """
 # Since when the node's journal is about this build.
 BEGUN = "begun.json"
@@ -42,12 +43,14 @@ def main() -> None:
             "title": {"type": "str", "default": ""},
             "variables": {"type": "dict", "default": {}},
             "room_mebibytes": {"type": "int", "default": 64},
+            "begins": {"type": "bool", "default": False},
             "reserve_mebibytes": {"type": "int", "default": 256},
         }
     )
     given = module.params
     try:
-        _note_begin(given["workspace"], given["reserve_mebibytes"])
+        if given["begins"]:
+            _note_begin(given["workspace"], given["reserve_mebibytes"])
         names = ("argv", "folder", "log", "timeout_seconds", "once", "title")
         variables = {name: str(value) for name, value in given["variables"].items()}
         wanted = script.Script(*(given[name] for name in names), variables)

@@ -14,7 +14,7 @@ options:
   folder: {description: The folder of what deployed the cloud, type: path, required: true}
   cloud: {description: "The administrator's name in clouds.yaml", type: str, required: true}
   client: {description: The client openstack, type: str, default: openstack}
-  log_command: {description: "Prints nova-compute's log since this build began", type: list, required: true}
+  log_command: {description: "Prints nova-compute's log of this build, as root", type: list, required: true}
   compute_driver: {description: "Nova's option of this name, as it must have been loaded", type: str, required: true}
   hypervisor_type: {description: What nova must say of the host; empty for anything, type: str, default: ""}
   wait_seconds: {description: How long the log may take to say so, type: int, default: 30}

@@ -39,7 +39,9 @@ def test_a_whole_build_whose_connection_breaks_in_stack_sh_and_the_next_one_with
     assert "Patch it" in pushed.splitlines()
 
     # a node that nobody has cleaned up, and a plugin whose driver is not the one that the job means
-    (lab.node.base_dir / "devstack/.ci-begun").write_text("lost-build\n")
+    (lab.node.base_dir / ".ci-begun").write_text("lost-build\n")
+    installed = lab.node.base_dir / "data/venv/bin/stray"
+    installed.touch()
     lost = subprocess.Popen(["sleep", "300"], env={**os.environ, "CI_BUILD": "lost-build"})
     (lab.folder / "build").rename(lab.folder / "first")
     (lab.node.folder / "calls").write_text("")
@@ -52,8 +54,40 @@ def test_a_whole_build_whose_connection_breaks_in_stack_sh_and_the_next_one_with
     called = lab.node.calls()
     assert called.index("unstack.sh") < called.index("stack.sh")
     assert lost.wait(0) == -signal.SIGKILL
+    assert not installed.exists()
     assert "hypervisor powervm_ext " in called  # whose plugin has no file for devstack
     assert lab.log("logs/screen-pvm-q-sriov-agt.txt")
+
+
+def test_a_devstack_that_is_not_stopped_is_not_forgotten_and_no_patch_pays_for_it(lab):
+    lab.node.behave("fail unstack", "fail keystone")
+    assert lab.build().result == Result.FAILURE
+    marker, read = lab.node.base_dir / ".ci-begun", lab.node.base_dir / "devstack/.localrc.auto"
+    assert marker.read_text() == f"{BUILD}\n"
+    marker.write_text("lost-build\n")
+    outcome, called = again(lab)
+    assert outcome.result is None
+    assert "The devstack of an earlier build was not stopped (stop it, then remove " in outcome.error
+    assert "unstack.sh failed (exit status 1)" in outcome.error
+    assert "the deployment did not begin: there is nothing to collect" in lab.log("job-output.txt")
+    # in pre-run, and once more in cleanup-run
+    assert called == ["unstack.sh"] * 2
+    assert marker.read_text() == "lost-build\n"
+    assert read.exists()
+    lab.node.behave("fail keystone")
+    outcome, called = again(lab)
+    assert outcome.result == Result.FAILURE
+    stopped = ["unstack.sh", "networking-powervm unstack "]
+    assert called == [*stopped, "stack.sh", *stopped]
+    assert not marker.exists()
+
+
+def again(lab):
+    """Return how a build after others ends, and what of devstack ran."""
+    (lab.folder / "build").rename(lab.folder / f"build-{len(list(lab.folder.glob('build-*')))}")
+    (lab.node.folder / "calls").write_text("")
+    outcome = lab.build()
+    return outcome, lab.node.calls(("unstack.sh", "networking-powervm unstack", "stack.sh"))
 
 
 def test_nothing_of_a_canceled_build_goes_on_when_it_has_ended(lab):

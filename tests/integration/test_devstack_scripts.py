@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -100,6 +101,29 @@ def test_a_step_that_hangs_is_ended_with_all_that_it_started(stack):
     assert str(failed.value).endswith("waiting for neutron")
     recorded = [json.loads(line) for line in (stack.workspace / "processes.jsonl").read_text().splitlines()]
     wait_for(lambda: not living(recorded[-1]["pid"]))
+
+
+def test_the_deployment_begins_with_the_script_that_says_so(tmp_path):
+    def run(**words):
+        given = {"workspace": str(tmp_path), "folder": str(tmp_path), "argv": ["true"], "log": str(tmp_path / "log"),
+                 "timeout_seconds": 9, "once": str(len(words)), "room_mebibytes": 1, **words}  # fmt: skip
+        environment = {**os.environ, "ANSIBLE_LIBRARY": str(ROOT / "playbooks/library"),
+                       "ANSIBLE_MODULE_UTILS": str(ROOT / "playbooks/module_utils"),
+                       "ANSIBLE_LOCAL_TEMP": str(tmp_path / "t")}  # fmt: skip
+        argv = [f"{Path(sys.executable).parent}/ansible", "localhost", "-c", "local", "-m", "deployment_script"]
+        subprocess.run([*argv, "-a", json.dumps(given)], env=environment, capture_output=True, check=True)
+        return {
+            path.name: path.stat().st_size for path in (tmp_path / "begun.json", tmp_path / "reserve") if path.exists()
+        }
+
+    assert run() == {}
+    begun = run(begins=True, reserve_mebibytes=1)
+    assert begun["reserve"] == 1 << 20
+    assert json.loads((tmp_path / "begun.json").read_text()) > time.time() - 60
+    (tmp_path / "begun.json").write_text("1")
+    # a later step, or the same one after a connection that broke
+    run(begins=True, reserve_mebibytes=1, title="")
+    assert (tmp_path / "begun.json").read_text() == "1"
 
 
 TASK = "TASK [os_nova : Install it] ****"
@@ -301,13 +325,13 @@ def test_what_tempest_needs_is_made_once(stack):
 
 def test_a_driver_without_network_gets_a_server_without_one(stack):
     stack.cloud().primer("tempest-primer", "image-1", "flavor-1", "", 60)
-    assert " --nic none --wait " in stack.node.calls("openstack --os-cloud devstack-admin server create")[0]
+    said = stack.node.calls("openstack --os-cloud devstack-admin --os-compute-api-version 2.37 server create")
+    assert " --nic none --wait " in said[0]
 
 
 @pytest.mark.parametrize(
     ("behaviour", "says"),
     [
-        ("image queued", "no active image"),
         ("fail flavor create", "openstack flavor create --ram: HttpException: 500"),
         ("fail network create", "openstack network create --share: HttpException: 500"),
         ("server ERROR", "the first server, tempest-primer, is ERROR: no room on the pool"),
@@ -330,6 +354,15 @@ def test_the_image_is_the_one_that_the_site_names(stack):
     with pytest.raises(module("deployment.verdict").CIFault) as found:
         stack.cloud().image("powerwm")
     assert str(found.value) == "`cloud_image`: no active image powerwm (there are: powervm)"
+
+
+def test_no_image_and_no_client_are_the_cis_fault(stack):
+    stack.node.behave("image queued")
+    with pytest.raises(module("deployment.verdict").CIFault, match="no active image "):
+        stack.cloud().image("")
+    cloud = module("deployment.cloud").Cloud(str(stack.devstack), "devstack-admin", "/nothing/openstack")
+    with pytest.raises(module("deployment.verdict").CIFault, match=r"the client openstack does not start: .*/nothing"):
+        cloud.image("")
 
 
 def test_the_deployments_tempest_conf_is_kept_but_for_what_the_site_sets(stack, tmp_path):
@@ -363,6 +396,26 @@ def test_logs_are_gathered_and_keys_are_not(stack):
     assert "2026-01-02T03:04:05.000006+00:00 node" in (stack.workspace / "logs/screen-n-cpu.txt").read_text()
     head = devstack.git(stack.devstack, "rev-parse", "HEAD")
     assert f"devstack\n{head} " in (stack.workspace / "logs/repositories.txt").read_text()
+
+
+def test_the_journal_is_read_as_root(stack, monkeypatch):
+    stack.run()
+    monkeypatch.setenv("STAND_IN_USER", "stack")
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert prove(stack)
+    logs = module("deployment.logs")
+    sources = logs.Sources(str(stack.devstack), str(stack.node.base_dir), "/nothing", [], [], 0, ("devstack@*",))
+    assert logs.collect(str(stack.workspace), sources) == []
+    assert "Loading compute driver" in (stack.workspace / "logs/screen-n-cpu.txt").read_text()
+
+
+def test_who_is_root_needs_no_sudo_and_who_has_none_does_without(tmp_path, monkeypatch):
+    as_root, sudo = module("deployment.root").as_root, tmp_path / "sudo"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for account, there, wanted in ((0, True, ["a"]), (1000, True, ["sudo", "-n", "a"]), (1000, False, ["a"])):
+        sudo.touch(0o755) if there else sudo.unlink()
+        monkeypatch.setattr("os.geteuid", lambda account=account: account)
+        assert as_root(["a"]) == wanted
 
 
 def test_what_is_published_has_no_secrets_addresses_or_names(stack, tmp_path):

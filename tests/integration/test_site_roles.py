@@ -38,7 +38,10 @@ def play(tmp_path):
         inventory = {"all": {"hosts": hosts, "vars": common}}
         (tmp_path / "inventory.yaml").write_text(json.dumps(inventory))
         (tmp_path / "play.yaml").write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": list(tasks)}]))
-        environment = {**os.environ, "ANSIBLE_ROLES_PATH": str(ROLES), "ANSIBLE_LOCAL_TEMP": str(tmp_path / "t")}
+        environment = {
+            **os.environ, "ANSIBLE_ROLES_PATH": str(ROLES), "ANSIBLE_LIBRARY": str(ROOT / "playbooks/library"),
+            "ANSIBLE_LOCAL_TEMP": str(tmp_path / "t"),
+        }  # fmt: skip
         argv = [str(BIN / "ansible-playbook"), "-i", "inventory.yaml", str(playbook)]
         return subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
 
@@ -187,6 +190,26 @@ def test_the_patching_list_is_told_of_any_deployments_folder(play, tmp_path, mon
     assert recap(done) == {"node": (0, 0)}, done.stdout
 
 
+def test_what_earlier_builds_have_installed_is_removed_and_nothing_behind_a_link(play, tmp_path):
+    kept = {"behind": tmp_path / "elsewhere/venv/bin/python", "linked": tmp_path / "other/bin/python"}
+    for path in (tmp_path / "plain/data/venv/bin/python", tmp_path / "plain/data/glance/image", *kept.values()):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    (tmp_path / "behind").mkdir()
+    (tmp_path / "behind/data").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "linked/data").mkdir(parents=True)
+    (tmp_path / "linked/data/venv").symlink_to(tmp_path / "other")
+    hosts = {name: {"devstack_base_dir": str(tmp_path / name)} for name in ("plain", "behind", "linked", "new")}
+    for host in hosts.values():
+        host["remove_venv_become"] = False
+    done = play(hosts, [{"include_role": {"name": "remove_venv"}}])
+    assert recap(done) == {"plain": (1, 0), "behind": (0, 1), "linked": (1, 0), "new": (0, 0)}
+    assert "/behind/data is a link, and nothing is removed behind one" in done.stdout
+    assert [path.name for path in (tmp_path / "plain/data").iterdir()] == ["glance"]
+    assert not (tmp_path / "linked/data/venv").is_symlink()
+    assert all(path.exists() for path in kept.values())
+
+
 def bash(script, *arguments, **environment):
     argv = ["bash", "-eu", "-c", script, "bash", *arguments]
     done = subprocess.run(
@@ -257,6 +280,28 @@ def test_devstack_reads_back_what_the_job_said(play, layout, tmp_path):
     assert '[{"physical_network": "default"}]' in merged
     assert "pvm12-%(display_name).11s-%(uuid).8s" in merged
     assert not (tmp_path / "x").exists()
+
+
+def test_pip_installs_nova_and_no_other_project_as_nova(play):
+    def host(*names):
+        projects = {f"g/{name}": {"name": name, "src_dir": f"src/g/{name}"} for name in names}
+        return {"workspace": "/w", "zuul": {"project": next(iter(projects.values())), "projects": projects}}
+
+    hosts = {"nova": host("openstack/nova"), "driver": host("openstack/nova-powervm", "openstack/nova")}
+    tasks = [
+        {"include_vars": str(ROLES / "deploy_pip/vars/main.yaml")},
+        {"assert": {"that": "deploy_pip_source == '/w/src/g/openstack/nova'"}},
+    ]
+    done = play(hosts, tasks)
+    assert done.returncode == 0, done.stdout
+    done = play(
+        {"node": host("openstack/nova-powervm")}, [{"include_role": {"name": "deploy_pip", "tasks_from": "prepare"}}]
+    )
+    assert done.returncode == 2
+    assert (
+        "`deployment`: pip installs openstack/nova from the build's own sources, where it is not (add it to"
+        in done.stdout
+    )
 
 
 def test_a_deployment_that_is_not_there_is_said_in_pre_run(play, layout):

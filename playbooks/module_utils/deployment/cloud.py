@@ -13,6 +13,8 @@ from ansible.module_utils.deployment.verdict import CIFault
 
 CALL_SECONDS = 300
 LAST_VLAN = 4094
+# from this version of the compute API on a server can be asked for that has no network
+NO_NETWORK = "2.37"
 
 
 class CloudError(RuntimeError):
@@ -28,9 +30,10 @@ class Cloud:
         self._known: dict[str, dict[str, str]] = {}
         self.made: list[str] = []
 
-    def ask(self, *words: str, timeout_seconds: float = CALL_SECONDS) -> Any:
-        """Return what the client says as JSON; raises CloudError with its last line."""
-        argv = [self._client, "--os-cloud", self._name, *words, "-f", "json"]
+    def ask(self, *words: str, compute_api: str = "", timeout_seconds: float = CALL_SECONDS) -> Any:
+        """Return what the client says as JSON; raises CloudError with its last line, CIFault where none starts."""
+        version = ["--os-compute-api-version", compute_api] if compute_api else []
+        argv = [self._client, "--os-cloud", self._name, *version, *words, "-f", "json"]
         said = " ".join(words[:3])
         try:
             done = subprocess.run(
@@ -46,7 +49,7 @@ class Cloud:
         except subprocess.TimeoutExpired:
             raise CloudError(f"openstack {said} did not answer in {timeout_seconds:.0f} s") from None
         except OSError as error:
-            raise CloudError(f"openstack {said}: {error}") from None
+            raise CIFault(f"the client openstack does not start: {error}") from None
         if done.returncode:
             lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
             raise CloudError(f"openstack {said}: {lines[-1][:400]}")
@@ -56,14 +59,14 @@ class Cloud:
             raise CloudError(f"openstack {said}: answers no JSON") from None
 
     def image(self, wanted: str) -> str:
-        """Return the id of an active image: the one of that name, or the first; raises CIFault for a name of none."""
+        """Return the id of an active image: the one of that name, or the first; raises CIFault where there is none."""
         images = [one for one in self.ask("image", "list") if one["Status"] == "active"]
         found = [one for one in images if not wanted or wanted in (one["Name"], one["ID"])]
-        if images and not found:
+        if not images:
+            raise CIFault("no active image (see what the deployment is to upload: with devstack `IMAGE_URLS`)")
+        if not found:
             names = ", ".join(sorted(one["Name"] for one in images))
             raise CIFault(f"`cloud_image`: no active image {wanted} (there are: {names})")
-        if not found:
-            raise CloudError("no active image")
         return str(found[0]["ID"])
 
     def _there(self, kind: str, *options: str) -> dict[str, str]:
@@ -100,7 +103,8 @@ class Cloud:
         if name not in self._there("server"):
             connected = ["--network", network] if network else ["--nic", "none"]
             words = ["--image", image, "--flavor", flavor, *connected, "--wait", name]
-            self.ask("server", "create", *words, timeout_seconds=timeout_seconds)
+            version = "" if network else NO_NETWORK
+            self.ask("server", "create", *words, compute_api=version, timeout_seconds=timeout_seconds)
             self.made.append(f"server {name}")
         server = self.ask("server", "show", name)
         if server["status"] != "ACTIVE":

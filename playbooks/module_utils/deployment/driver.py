@@ -6,6 +6,7 @@ import subprocess
 import time
 
 from ansible.module_utils.deployment.cloud import Cloud, CloudError
+from ansible.module_utils.deployment.root import as_root
 from ansible.module_utils.deployment.verdict import CIFault
 
 LOADING = "Loading compute driver"
@@ -14,7 +15,7 @@ LOADING = "Loading compute driver"
 def prove(command: list[str], cloud: Cloud, driver: str, hypervisor_type: str, wait_seconds: float) -> str:
     """Return the line of the log that names the driver; raises CIFault where another one was loaded, or none.
 
-    `command` prints nova-compute's log; the last such line in it is that of the service that runs now.
+    `command` prints nova-compute's log, as root; the last such line in it is that of the service that runs now.
     """
     deadline = time.monotonic() + wait_seconds
     while True:
@@ -31,8 +32,17 @@ def prove(command: list[str], cloud: Cloud, driver: str, hypervisor_type: str, w
 
 
 def _log(command: list[str]) -> list[str]:
+    command = as_root(command)
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, timeout=120)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            stdin=subprocess.DEVNULL,
+            timeout=120,
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CIFault(f"nova-compute's log cannot be read: {error}") from None
     if done.returncode:

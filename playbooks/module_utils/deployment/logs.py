@@ -8,6 +8,8 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
+from ansible.module_utils.deployment.root import as_root
+
 CALL_SECONDS = 120
 UNIT = re.compile(r"(?:devstack@)?([A-Za-z0-9][\w.-]*)\.service")
 # Neither certificates nor the keys that tokens are made with.
@@ -66,8 +68,9 @@ def _journal(workspace: str, sources: Sources) -> list[str]:
         argv = ["journalctl", "--no-pager", "--quiet", "--utc", "--output", "short-iso-precise"]
         argv += ["--since", f"@{sources.since}", "--unit", unit]
         path = os.path.join(workspace, "logs", f"screen-{named[1]}.txt")
+        # to others than root journalctl says nothing of the system's units, and calls that no error
         with open(path, "wb") as stream:
-            subprocess.run(argv, stdout=stream, stderr=subprocess.STDOUT, check=False, timeout=CALL_SECONDS)
+            subprocess.run(as_root(argv), stdout=stream, stderr=subprocess.STDOUT, check=False, timeout=CALL_SECONDS)
         if not os.path.getsize(path):
             os.unlink(path)
             missing.append(f"the journal has nothing of {unit}")

@@ -70,6 +70,7 @@ class Node:
             "devstack_base_dir": str(self.base_dir),
             "deployment_sources_cache": str(self.folder / "cache"),
             "node_facts_lparcfg": str(self.lparcfg),
+            "remove_venv_become": False,
             "smt_become": False,
             "stack_reserve_mebibytes": 1,
             "deployment_logs_etc": str(self.folder / "etc"),
