@@ -75,6 +75,30 @@ def test_what_is_left_does_not_fail_the_build_and_is_seen(play, guests, rest, va
     assert "HSCL0DB4" in (tmp_path / "lpar-cleanup-before-node.txt").read_text()
 
 
+def test_what_may_not_leave_the_site_is_in_neither_logs_nor_console(play, guests, rest, variables, tmp_path):
+    guests.add(5, rich=False)
+    vios = f"VirtualIOServer/{guests.system.vioses[1]}"
+    guests.system.change(vios, PartitionName="vios2.vendor.example", PartitionState="not activated")
+    hidden = {"hidden_domains": ["vendor.example"], "hidden_networks": ["127.0.0.0/8"]}
+    done = play("lpar_cleanup.yaml", variables | hidden)
+    assert done.returncode == 0, done.stdout
+    log = tmp_path / "lpar-cleanup-before-node.txt"
+    assert "VIOS host-1: it is not activated" in log.read_text()
+    assert "vendor.example" not in log.read_text() + done.stdout
+    gone = {"lpar_cleanup_port": 1, "lpar_cleanup_timeout_seconds": 1}
+    for host, options in (("127.0.0.2", hidden), ("rest-server.invalid", {})):
+        done = play("lpar_cleanup.yaml", variables | options | gone | {"lpar_cleanup_host": host})
+        assert "WARNING: 1 things are left on the system" in log.read_text()
+        assert host not in log.read_text() + done.stdout
+
+
+def test_a_report_from_which_nothing_can_be_hidden_is_not_published(play, guests, rest, variables, tmp_path):
+    done = play("lpar_cleanup.yaml", variables | {"hidden_networks": ["10.0.0.0/33"]})
+    assert done.returncode == 0, done.stdout
+    assert "WARNING: The text cannot be published: '10.0.0.0/33' does not appear to be" in done.stdout
+    assert not (tmp_path / "lpar-cleanup-before-node.txt").exists()
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
