@@ -1,5 +1,6 @@
 """The role of LPAR clean-up, by real ansible-playbook and the real engine, against the REST stand-in."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ from ci.model.build import Result
 from tests.integration.test_ansible import Lab, command
 
 ROOT = Path(__file__).resolve().parents[3]
+VERSIONS = ROOT / "playbooks/roles/lpar_cleanup/files/constraints.txt"
 LPARCFG = "lparcfg 1.9\nserial_number=IBM,02{serial}\nsystem_type=IBM,8286-42A\npartition_id={node}\nR4=0x32\n"
 INVENTORY = "node ansible_connection=local ansible_python_interpreter=/usr/bin/python3\n"
 
@@ -161,25 +163,56 @@ def test_a_password_is_read_on_the_node_and_shown_nowhere(play, guests, variable
     assert "hunter2" not in done.stdout + done.stderr + (tmp_path / "lpar-cleanup-before-node.txt").read_text()
 
 
-def test_the_role_makes_itself_a_python_with_pypowervm(play, guests, variables, tmp_path):
-    guests.add(5)
+@pytest.fixture
+def own(variables):
+    """What the role is told that has to make its own Python, in a folder of the account."""
     with tempfile.TemporaryDirectory(prefix=".powervm-ci-", dir=Path.home()) as folder:
-        own = variables | {"lpar_cleanup_python": "", "lpar_cleanup_install_seconds": 600}
-        own["lpar_cleanup_venv"] = f"~/{Path(folder).name}/venv"
-        done = play("lpar_cleanup.yaml", own)
-        assert "removed: 1 LPARs" in done.stdout, done.stdout
-        ready = Path(folder, "venv", "ready").stat()
-        assert "removed: 0 LPARs" in play("lpar_cleanup.yaml", own).stdout
-        assert Path(folder, "venv", "ready").stat().st_mtime_ns == ready.st_mtime_ns
+        cache = f"~/{Path(folder).name}/pypowervm"
+        yield variables | {"lpar_cleanup_python": "", "lpar_cleanup_install_seconds": 600, "lpar_cleanup_cache": cache}
 
 
-def test_without_a_package_index_the_build_goes_on_and_it_is_seen(play, guests, variables, tmp_path):
+def venv_of(own):
+    """The folder of the Python with the versions of today."""
+    return Path(own["lpar_cleanup_cache"]).expanduser() / hashlib.sha256(VERSIONS.read_bytes()).hexdigest()[:16]
+
+
+def test_the_role_makes_itself_a_python_with_pypowervm_whatever_an_earlier_build_was_cut_in(play, guests, own):
     guests.add(5)
-    own = variables | {"lpar_cleanup_python": "", "lpar_cleanup_venv": str(tmp_path / "venv")}
-    done = play("lpar_cleanup.yaml", own, PIP_NO_INDEX="1")
+    venv = venv_of(own)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
+    of_last_year, of_yesterday = venv.with_name("0" * 16), venv.with_name("1" * 16)
+    of_yesterday.mkdir()
+    of_last_year.mkdir()
+    os.utime(of_last_year, (0, 0))
+    done = play("lpar_cleanup.yaml", own)
+    assert "removed: 1 LPARs" in done.stdout, done.stdout
+    assert (of_last_year.exists(), of_yesterday.exists()) == (False, True)
+    ready = (venv / "ready").stat()
+    assert "removed: 0 LPARs" in play("lpar_cleanup.yaml", own).stdout
+    assert (venv / "ready").stat().st_mtime_ns == ready.st_mtime_ns
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"lpar_cleanup_install_seconds": 0.1}, "it took more than 0.1 s"),
+        ({}, "ERROR: Cannot install pypowervm because"),
+        ({"lpar_cleanup_cache": "/proc/none"}, "There was an issue creating /proc/none"),
+        ({"zuul_success": "True"}, "it is made ahead of a run, and is not there"),
+    ],
+)
+def test_without_a_python_of_its_own_the_build_goes_on_and_it_is_seen(play, guests, own, tmp_path, change, why):
+    guests.add(5)
+    before = guests.system.state()
+    done = play("lpar_cleanup.yaml", own | change, PIP_NO_INDEX="1")
     assert done.returncode == 0, done.stdout
-    assert "WARNING: no Python with pypowervm" in done.stdout
-    assert "WARNING: the LPAR clean-up itself failed" in done.stdout or "pypowervm cannot be used" in done.stdout
+    assert guests.system.state() == before
+    assert f"WARNING: no Python with pypowervm: {why}" in done.stdout
+    report = "after" if "zuul_success" in change else "before"
+    log = (tmp_path / f"lpar-cleanup-{report}-node.txt").read_text()
+    assert log.startswith(f"WARNING: no Python with pypowervm: {why}")
+    assert not (venv_of(own) / "ready").exists()
+    assert venv_of(own).exists() == ("zuul_success" not in change and "lpar_cleanup_cache" not in change)
 
 
 @pytest.mark.parametrize("policy", ["report", "remove"])
