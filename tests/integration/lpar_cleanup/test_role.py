@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -65,8 +66,9 @@ def test_the_nodes_lpars_go_and_console_and_logs_tell_of_it(play, guests, rest, 
     assert log.endswith("not touched:\n  1 LPARs of node 51: they are another node's\n")
     again = play("lpar_cleanup.yaml", variables | {"zuul_success": "True"})
     assert (tmp_path / "lpar-cleanup-after-node.txt").read_text().startswith("removed: 0 LPARs and 0 things")
-    assert "changed=0" not in done.stdout
     assert again.returncode == 0
+    assert [int(count) for count in re.findall(r"changed=(\d+)", done.stdout)] == [2]  # the LPARs, and the report
+    assert [int(count) for count in re.findall(r"changed=(\d+)", again.stdout)] == [1]
 
 
 def test_what_is_left_does_not_fail_the_build_and_is_seen(play, guests, rest, variables, tmp_path):
@@ -216,7 +218,7 @@ def test_without_a_python_of_its_own_the_build_goes_on_and_it_is_seen(play, gues
 
 
 @pytest.mark.parametrize("policy", ["report", "remove"])
-def test_the_sweep_fails_only_where_people_must_look(play, guests, variables, policy):
+def test_the_sweep_fails_only_where_people_must_look(play, guests, variables, tmp_path, policy):
     guests.add(51)
     before = guests.system.state()
     guests.add(77)
@@ -228,6 +230,7 @@ def test_the_sweep_fails_only_where_people_must_look(play, guests, variables, po
     else:
         assert done.returncode == 0, done.stdout
         assert guests.system.state() == before
+    assert [path.name for path in tmp_path.glob("lpar-*.txt")] == ["lpar-sweep-node.txt"]
 
 
 def test_a_build_that_times_out_is_cleaned_up_after(guests, variables, tmp_path):
