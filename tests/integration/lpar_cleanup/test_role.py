@@ -10,13 +10,16 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import yaml
 from lab.sshd_node import SshdNode
 
+from ci.ansible.phases import CLEANUP_TIMEOUT_SECONDS
 from ci.model.build import Result
 from tests.integration.test_ansible import Lab, command
 
 ROOT = Path(__file__).resolve().parents[3]
-VERSIONS = ROOT / "playbooks/roles/lpar_cleanup/files/constraints.txt"
+ROLE = ROOT / "playbooks/roles/lpar_cleanup"
+VERSIONS = ROLE / "files/constraints.txt"
 LPARCFG = "lparcfg 1.9\nserial_number=IBM,02{serial}\nsystem_type=IBM,8286-42A\npartition_id={node}\nR4=0x32\n"
 INVENTORY = "node ansible_connection=local ansible_python_interpreter=/usr/bin/python3\n"
 
@@ -255,3 +258,17 @@ def test_a_build_that_times_out_is_cleaned_up_after(guests, variables, tmp_path)
     assert guests.system.state() == before
     assert "removed: 1 LPARs and" in lab.log(spec)
     assert "removed: 1 LPARs and" in Path(spec.log_folder, "lpar-cleanup-after-compute.txt").read_text()
+
+
+def test_in_cleanup_run_its_bounds_are_within_those_of_the_playbook():
+    role = yaml.safe_load((ROLE / "vars/main.yaml").read_text())
+    assert role["lpar_cleanup_stop_seconds"] + role["lpar_cleanup_after_seconds"] + 30 < CLEANUP_TIMEOUT_SECONDS
+
+
+def test_in_cleanup_run_the_time_that_a_job_gives_it_is_cut(play, guests, rest, variables, tmp_path):
+    guests.add(5)
+    rest.hold("GET .*/ManagedSystem$")
+    given = {"zuul_success": "True", "lpar_cleanup_timeout_seconds": 1200, "lpar_cleanup_after_seconds": 1}
+    done = play("lpar_cleanup.yaml", variables | given | {"lpar_cleanup_services": ["powervm-ci-none.service"]})
+    assert done.returncode == 0, done.stdout
+    assert "its time is over" in (tmp_path / "lpar-cleanup-after-node.txt").read_text()
