@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jinja2.nativetypes import NativeEnvironment
 from lab.sshd_node import SshdNode
 
 from ci.ansible.phases import CLEANUP_TIMEOUT_SECONDS
@@ -20,6 +21,7 @@ from tests.integration.test_ansible import Lab, command
 ROOT = Path(__file__).resolve().parents[3]
 ROLE = ROOT / "playbooks/roles/lpar_cleanup"
 VERSIONS = ROLE / "files/constraints.txt"
+MODULE = ROOT / "playbooks/library/lpar_cleanup.py"
 LPARCFG = "lparcfg 1.9\nserial_number=IBM,02{serial}\nsystem_type=IBM,8286-42A\npartition_id={node}\nR4=0x32\n"
 INVENTORY = "node ansible_connection=local ansible_python_interpreter=/usr/bin/python3\n"
 
@@ -272,3 +274,14 @@ def test_in_cleanup_run_the_time_that_a_job_gives_it_is_cut(play, guests, rest, 
     done = play("lpar_cleanup.yaml", variables | given | {"lpar_cleanup_services": ["powervm-ci-none.service"]})
     assert done.returncode == 0, done.stdout
     assert "its time is over" in (tmp_path / "lpar-cleanup-after-node.txt").read_text()
+
+
+def test_vlans_are_removed_where_networks_are_made():
+    role, networks = (
+        yaml.safe_load((one / "defaults/main.yaml").read_text()) for one in (ROLE, ROLE.with_name("cloud_resources"))
+    )
+    offsets = [network["vlan_offset"] for network in networks["cloud_networks"]]
+    templated = NativeEnvironment().from_string(role["lpar_cleanup_vlan_offsets"]).render()
+    module = yaml.safe_load(re.search(r'DOCUMENTATION = """(.*?)"""', MODULE.read_text(), re.DOTALL)[1])
+    assert list(templated) == module["options"]["vlan_offsets"]["default"] == offsets
+    assert f'"vlan_offsets": {{"type": "list", "elements": "int", "default": {offsets}}}' in MODULE.read_text()
