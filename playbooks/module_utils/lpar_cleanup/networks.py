@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ansible.module_utils.lpar_cleanup.attempts import if_there, insist
+from ansible.module_utils.lpar_cleanup.attempts import TROUBLE, if_there, insist
 from ansible.module_utils.lpar_cleanup.names import instance_uuids
 from ansible.module_utils.lpar_cleanup.plan import Lpar
 from pypowervm.tasks import network_bridger
@@ -73,14 +73,20 @@ def remove_vlans(
         if vlan in used:
             report.left("VLAN", vlan, "", "an LPAR is in it")
             continue
-        if not dry:
-            insist(
-                lambda at=bridge_uuid, lost=vlan: network_bridger.remove_vlan_from_nb(
-                    system.adapter, system.uuid, at, lost, fail_if_pvid=True
-                ),
-                system.deadline,
-            )
-        report.removed("VLAN", vlan, "")
+        try:
+            _remove_vlan(system, bridge_uuid, vlan, dry=dry)
+        except TROUBLE as error:
+            report.left("VLAN", vlan, "", error)
+        else:
+            report.removed("VLAN", vlan, "")
+
+
+def _remove_vlan(system: System, bridge_uuid: str, vlan: int, *, dry: bool) -> None:
+    def once() -> None:
+        network_bridger.remove_vlan_from_nb(system.adapter, system.uuid, bridge_uuid, vlan, fail_if_pvid=True)
+
+    if not dry:
+        insist(once, system.deadline)
 
 
 def _at(lpar: Lpar) -> dict[str, Any]:

@@ -69,8 +69,16 @@ def remove_strays(system: System, lpars: Iterable[Lpar], node_ids: Iterable[int]
         elif unit.in_use is not False or unit.lu_type != pvm_storage.LUType.DISK:
             report.left(KIND, unit.name, "", "the pool says that it is in use")
         else:
-            _delete(system, unit, dry=dry)
-            report.removed(KIND, unit.name, "")
+            _delete_stray(system, unit, report, dry=dry)
+
+
+def _delete_stray(system: System, unit: Any, report: Report, *, dry: bool) -> None:
+    try:
+        _delete(system, unit, dry=dry)
+    except TROUBLE as error:
+        report.left(KIND, unit.name, "", error)
+    else:
+        report.removed(KIND, unit.name, "")
 
 
 def _why_stays(unit: Any, lpar: Lpar, mapped: set[str], *, was_ours: bool) -> str:

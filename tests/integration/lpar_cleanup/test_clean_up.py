@@ -549,6 +549,16 @@ class TestStrays:
         guests.system.used_elsewhere.add(STRAY)
         assert clean_up(rest).whys == ["the pool says that it is in use"]
 
+    def test_one_that_cannot_go_does_not_hold_up_the_others(self, guests, rest, strays):
+        guests.system.unit(f"{STRAY}2")
+        units = dict(guests.system.children(f"Tier/{guests.system.tier}/LogicalUnit"))
+        (path,) = (path for path, unit in units.items() if text(unit, "UnitName") == STRAY)
+        rest.act("GET .*/LogicalUnit/[^/]+$", lambda _: guests.system.change(path, UnitName="payroll"))
+        told = clean_up(rest)
+        assert told.names("removed", "logical unit") == [f"{STRAY}2"]
+        assert told.names("left", "logical unit") == [STRAY]
+        assert told.whys == ["it is now 'payroll', in use: False"]
+
 
 class TestVlans:
     """Bridges carry the VLANs of a node's networks: the recorded one has VLAN 1000 beside its own, 2227."""
@@ -566,6 +576,15 @@ class TestVlans:
         told = clean_up(rest, vlan_offsets=(995,))
         assert told.whys == ["an LPAR is in it"]
         assert "1000" in bridged(guests.system)
+
+    def test_one_that_cannot_go_does_not_hold_up_the_others(self, guests, rest):
+        ((_, bridge),) = guests.system.children(f"ManagedSystem/{guests.system.uuid}/NetworkBridge")
+        for tagged in bridge.iter(UOM + "TaggedVLANIDs"):
+            tagged.text = (tagged.text or "").replace("1000", "1000 1001")
+        rest.fail("POST .*/NetworkBridge/", 400, "no")
+        told = clean_up(rest, vlan_offsets=(995, 996))
+        assert len(told.names("removed", "VLAN")) == len(told.names("left", "VLAN")) == 1
+        assert len(bridged(guests.system) & {"1000", "1001"}) == 1
 
 
 def bridged(system):

@@ -1,19 +1,27 @@
 """The role of LPAR clean-up, by real ansible-playbook and the real engine, against the REST stand-in."""
 
+import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import pytest
+import yaml
+from jinja2.nativetypes import NativeEnvironment
 from lab.sshd_node import SshdNode
 
+from ci.ansible.phases import CLEANUP_TIMEOUT_SECONDS
 from ci.model.build import Result
 from tests.integration.test_ansible import Lab, command
 
 ROOT = Path(__file__).resolve().parents[3]
+ROLE = ROOT / "playbooks/roles/lpar_cleanup"
+VERSIONS = ROLE / "files/constraints.txt"
+MODULE = ROOT / "playbooks/library/lpar_cleanup.py"
 LPARCFG = "lparcfg 1.9\nserial_number=IBM,02{serial}\nsystem_type=IBM,8286-42A\npartition_id={node}\nR4=0x32\n"
 INVENTORY = "node ansible_connection=local ansible_python_interpreter=/usr/bin/python3\n"
 
@@ -63,8 +71,9 @@ def test_the_nodes_lpars_go_and_console_and_logs_tell_of_it(play, guests, rest, 
     assert log.endswith("not touched:\n  1 LPARs of node 51: they are another node's\n")
     again = play("lpar_cleanup.yaml", variables | {"zuul_success": "True"})
     assert (tmp_path / "lpar-cleanup-after-node.txt").read_text().startswith("removed: 0 LPARs and 0 things")
-    assert "changed=0" not in done.stdout
     assert again.returncode == 0
+    assert [int(count) for count in re.findall(r"changed=(\d+)", done.stdout)] == [2]  # the LPARs, and the report
+    assert [int(count) for count in re.findall(r"changed=(\d+)", again.stdout)] == [1]
 
 
 def test_what_is_left_does_not_fail_the_build_and_is_seen(play, guests, rest, variables, tmp_path):
@@ -73,6 +82,30 @@ def test_what_is_left_does_not_fail_the_build_and_is_seen(play, guests, rest, va
     assert done.returncode == 0, done.stdout
     assert "WARNING: 1 things are left on the system" in done.stdout
     assert "HSCL0DB4" in (tmp_path / "lpar-cleanup-before-node.txt").read_text()
+
+
+def test_what_may_not_leave_the_site_is_in_neither_logs_nor_console(play, guests, rest, variables, tmp_path):
+    guests.add(5, rich=False)
+    vios = f"VirtualIOServer/{guests.system.vioses[1]}"
+    guests.system.change(vios, PartitionName="vios2.vendor.example", PartitionState="not activated")
+    hidden = {"hidden_domains": ["vendor.example"], "hidden_networks": ["127.0.0.0/8"]}
+    done = play("lpar_cleanup.yaml", variables | hidden)
+    assert done.returncode == 0, done.stdout
+    log = tmp_path / "lpar-cleanup-before-node.txt"
+    assert "VIOS host-1: it is not activated" in log.read_text()
+    assert "vendor.example" not in log.read_text() + done.stdout
+    gone = {"lpar_cleanup_port": 1, "lpar_cleanup_timeout_seconds": 1}
+    for host, options in (("127.0.0.2", hidden), ("rest-server.invalid", {})):
+        done = play("lpar_cleanup.yaml", variables | options | gone | {"lpar_cleanup_host": host})
+        assert "WARNING: 1 things are left on the system" in log.read_text()
+        assert host not in log.read_text() + done.stdout
+
+
+def test_a_report_from_which_nothing_can_be_hidden_is_not_published(play, guests, rest, variables, tmp_path):
+    done = play("lpar_cleanup.yaml", variables | {"hidden_networks": ["10.0.0.0/33"]})
+    assert done.returncode == 0, done.stdout
+    assert "WARNING: The text cannot be published: '10.0.0.0/33' does not appear to be" in done.stdout
+    assert not (tmp_path / "lpar-cleanup-before-node.txt").exists()
 
 
 @pytest.mark.parametrize(
@@ -137,29 +170,60 @@ def test_a_password_is_read_on_the_node_and_shown_nowhere(play, guests, variable
     assert "hunter2" not in done.stdout + done.stderr + (tmp_path / "lpar-cleanup-before-node.txt").read_text()
 
 
-def test_the_role_makes_itself_a_python_with_pypowervm(play, guests, variables, tmp_path):
-    guests.add(5)
+@pytest.fixture
+def own(variables):
+    """What the role is told that has to make its own Python, in a folder of the account."""
     with tempfile.TemporaryDirectory(prefix=".powervm-ci-", dir=Path.home()) as folder:
-        own = variables | {"lpar_cleanup_python": "", "lpar_cleanup_install_seconds": 600}
-        own["lpar_cleanup_venv"] = f"~/{Path(folder).name}/venv"
-        done = play("lpar_cleanup.yaml", own)
-        assert "removed: 1 LPARs" in done.stdout, done.stdout
-        ready = Path(folder, "venv", "ready").stat()
-        assert "removed: 0 LPARs" in play("lpar_cleanup.yaml", own).stdout
-        assert Path(folder, "venv", "ready").stat().st_mtime_ns == ready.st_mtime_ns
+        cache = f"~/{Path(folder).name}/pypowervm"
+        yield variables | {"lpar_cleanup_python": "", "lpar_cleanup_install_seconds": 600, "lpar_cleanup_cache": cache}
 
 
-def test_without_a_package_index_the_build_goes_on_and_it_is_seen(play, guests, variables, tmp_path):
+def venv_of(own):
+    """The folder of the Python with the versions of today."""
+    return Path(own["lpar_cleanup_cache"]).expanduser() / hashlib.sha256(VERSIONS.read_bytes()).hexdigest()[:16]
+
+
+def test_the_role_makes_itself_a_python_with_pypowervm_whatever_an_earlier_build_was_cut_in(play, guests, own):
     guests.add(5)
-    own = variables | {"lpar_cleanup_python": "", "lpar_cleanup_venv": str(tmp_path / "venv")}
-    done = play("lpar_cleanup.yaml", own, PIP_NO_INDEX="1")
+    venv = venv_of(own)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
+    of_last_year, of_yesterday = venv.with_name("0" * 16), venv.with_name("1" * 16)
+    of_yesterday.mkdir()
+    of_last_year.mkdir()
+    os.utime(of_last_year, (0, 0))
+    done = play("lpar_cleanup.yaml", own)
+    assert "removed: 1 LPARs" in done.stdout, done.stdout
+    assert (of_last_year.exists(), of_yesterday.exists()) == (False, True)
+    ready = (venv / "ready").stat()
+    assert "removed: 0 LPARs" in play("lpar_cleanup.yaml", own).stdout
+    assert (venv / "ready").stat().st_mtime_ns == ready.st_mtime_ns
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"lpar_cleanup_install_seconds": 0.1}, "it took more than 0.1 s"),
+        ({}, "ERROR: Cannot install pypowervm because"),
+        ({"lpar_cleanup_cache": "/proc/none"}, "There was an issue creating /proc/none"),
+        ({"zuul_success": "True"}, "it is made ahead of a run, and is not there"),
+    ],
+)
+def test_without_a_python_of_its_own_the_build_goes_on_and_it_is_seen(play, guests, own, tmp_path, change, why):
+    guests.add(5)
+    before = guests.system.state()
+    done = play("lpar_cleanup.yaml", own | change, PIP_NO_INDEX="1")
     assert done.returncode == 0, done.stdout
-    assert "WARNING: no Python with pypowervm" in done.stdout
-    assert "WARNING: the LPAR clean-up itself failed" in done.stdout or "pypowervm cannot be used" in done.stdout
+    assert guests.system.state() == before
+    assert f"WARNING: no Python with pypowervm: {why}" in done.stdout
+    report = "after" if "zuul_success" in change else "before"
+    log = (tmp_path / f"lpar-cleanup-{report}-node.txt").read_text()
+    assert log.startswith(f"WARNING: no Python with pypowervm: {why}")
+    assert not (venv_of(own) / "ready").exists()
+    assert venv_of(own).exists() == ("zuul_success" not in change and "lpar_cleanup_cache" not in change)
 
 
 @pytest.mark.parametrize("policy", ["report", "remove"])
-def test_the_sweep_fails_only_where_people_must_look(play, guests, variables, policy):
+def test_the_sweep_fails_only_where_people_must_look(play, guests, variables, tmp_path, policy):
     guests.add(51)
     before = guests.system.state()
     guests.add(77)
@@ -171,6 +235,7 @@ def test_the_sweep_fails_only_where_people_must_look(play, guests, variables, po
     else:
         assert done.returncode == 0, done.stdout
         assert guests.system.state() == before
+    assert [path.name for path in tmp_path.glob("lpar-*.txt")] == ["lpar-sweep-node.txt"]
 
 
 def test_a_build_that_times_out_is_cleaned_up_after(guests, variables, tmp_path):
@@ -195,3 +260,28 @@ def test_a_build_that_times_out_is_cleaned_up_after(guests, variables, tmp_path)
     assert guests.system.state() == before
     assert "removed: 1 LPARs and" in lab.log(spec)
     assert "removed: 1 LPARs and" in Path(spec.log_folder, "lpar-cleanup-after-compute.txt").read_text()
+
+
+def test_in_cleanup_run_its_bounds_are_within_those_of_the_playbook():
+    role = yaml.safe_load((ROLE / "vars/main.yaml").read_text())
+    assert role["lpar_cleanup_stop_seconds"] + role["lpar_cleanup_after_seconds"] + 30 < CLEANUP_TIMEOUT_SECONDS
+
+
+def test_in_cleanup_run_the_time_that_a_job_gives_it_is_cut(play, guests, rest, variables, tmp_path):
+    guests.add(5)
+    rest.hold("GET .*/ManagedSystem$")
+    given = {"zuul_success": "True", "lpar_cleanup_timeout_seconds": 1200, "lpar_cleanup_after_seconds": 1}
+    done = play("lpar_cleanup.yaml", variables | given | {"lpar_cleanup_services": ["powervm-ci-none.service"]})
+    assert done.returncode == 0, done.stdout
+    assert "its time is over" in (tmp_path / "lpar-cleanup-after-node.txt").read_text()
+
+
+def test_vlans_are_removed_where_networks_are_made():
+    role, networks = (
+        yaml.safe_load((one / "defaults/main.yaml").read_text()) for one in (ROLE, ROLE.with_name("cloud_resources"))
+    )
+    offsets = [network["vlan_offset"] for network in networks["cloud_networks"]]
+    templated = NativeEnvironment().from_string(role["lpar_cleanup_vlan_offsets"]).render()
+    module = yaml.safe_load(re.search(r'DOCUMENTATION = """(.*?)"""', MODULE.read_text(), re.DOTALL)[1])
+    assert list(templated) == module["options"]["vlan_offsets"]["default"] == offsets
+    assert f'"vlan_offsets": {{"type": "list", "elements": "int", "default": {offsets}}}' in MODULE.read_text()

@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ci.config.list_use import lists_of_jobs
 from ci.config.site import load_site
@@ -107,3 +108,16 @@ def test_lpars_of_a_run_are_removed_before_and_after_it(layout):
         assert job.cleanup_run == (
             "playbooks/nova_cleanup.yaml", "playbooks/lpar_cleanup.yaml", "playbooks/base_cleanup.yaml",
         )  # fmt: skip
+
+
+def test_what_a_playbook_starts_on_a_node_is_known_by_its_build(layout):
+    jobs = filter(None, (layout.job_alone(name, "master") for name in layout.jobs))
+    playbooks = {
+        path for job in jobs for phase in (job.pre_run, job.run, job.post_run, job.cleanup_run) for path in phase
+    }
+    assert "playbooks/lpar_sweep.yaml" in playbooks
+    for path in playbooks:
+        text = (ROOT / path).read_text()
+        for play in yaml.safe_load(text):
+            is_marked = play.get("environment") == {"CI_BUILD": "{{ zuul.build }}"}
+            assert is_marked != text.startswith("# Without CI_BUILD in the environment: "), path
