@@ -48,7 +48,9 @@ def wanted(given: dict[str, Any]) -> list[Wanted]:
         url, _, branch = (location or "").partition(" ")
         # devstack runs what is in the folder itself, and clones only what is not there
         if url and not url.startswith(f"file://{given['base_dir']}/"):
-            same = [one for one in found if not one.plugin and _is_of(url, one.name)]
+            same = [one for one in found if one.prepared and not one.plugin and _is_of(url, one.name)]
+            if same and branch.startswith("refs"):
+                raise SourceError(f"{name}: stack.sh would fetch {branch} over the build's own source (remove the ref)")
             if same:
                 found.append(replace(max(same, key=lambda one: len(one.name)), plugin=name))
             else:

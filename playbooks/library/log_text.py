@@ -31,13 +31,17 @@ def main() -> None:
     given = module.params
     try:
         text = Scrubber(given["hidden_domains"], given["hidden_networks"]).text("\n".join(given["lines"]) + "\n")
+    except ValueError as error:
+        module.fail_json(msg=f"The text cannot be published: {error}")
+    lines = text.splitlines()
+    try:
         if given["target"]:
             with open(given["target"], "w", encoding="utf-8", errors="backslashreplace") as stream:
                 os.fchmod(stream.fileno(), 0o644)
                 stream.write(text)
-    except (OSError, ValueError) as error:
-        module.fail_json(msg=f"The text cannot be published: {error}")
-    module.exit_json(changed=bool(given["target"]), lines=text.splitlines())
+    except OSError as error:
+        lines.append(f"WARNING: this is not in the logs: {error}")
+    module.exit_json(changed=bool(given["target"]), lines=lines)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,10 @@ import subprocess
 import time
 
 from ansible.module_utils.deployment.cloud import Cloud, CloudError
-from ansible.module_utils.deployment.root import as_root
+from ansible.module_utils.deployment.root import GRACE_SECONDS, as_root
 from ansible.module_utils.deployment.verdict import CIFault
 
+LOG_SECONDS = 120
 LOADING = "Loading compute driver"
 
 
@@ -32,7 +33,7 @@ def prove(command: list[str], cloud: Cloud, driver: str, hypervisor_type: str, w
 
 
 def _log(command: list[str]) -> list[str]:
-    command = as_root(command)
+    command = as_root(command, LOG_SECONDS)
     try:
         done = subprocess.run(
             command,
@@ -41,7 +42,7 @@ def _log(command: list[str]) -> list[str]:
             errors="replace",
             check=False,
             stdin=subprocess.DEVNULL,
-            timeout=120,
+            timeout=LOG_SECONDS + GRACE_SECONDS,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CIFault(f"nova-compute's log cannot be read: {error}") from None

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
-from ansible.module_utils.deployment.root import as_root
+from ansible.module_utils.deployment.root import GRACE_SECONDS, as_root
 
 CALL_SECONDS = 120
 UNIT = re.compile(r"(?:devstack@)?([A-Za-z0-9][\w.-]*)\.service")
@@ -70,7 +70,8 @@ def _journal(workspace: str, sources: Sources) -> list[str]:
         path = os.path.join(workspace, "logs", f"screen-{named[1]}.txt")
         # to others than root journalctl says nothing of the system's units, and calls that no error
         with open(path, "wb") as stream:
-            subprocess.run(as_root(argv), stdout=stream, stderr=subprocess.STDOUT, check=False, timeout=CALL_SECONDS)
+            command, bound = as_root(argv, CALL_SECONDS), CALL_SECONDS + GRACE_SECONDS
+            subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, check=False, timeout=bound)
         if not os.path.getsize(path):
             os.unlink(path)
             missing.append(f"the journal has nothing of {unit}")

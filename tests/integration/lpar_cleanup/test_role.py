@@ -197,6 +197,11 @@ def test_the_role_makes_itself_a_python_with_pypowervm_whatever_an_earlier_build
     ready = (venv / "ready").stat()
     assert "removed: 0 LPARs" in play("lpar_cleanup.yaml", own).stdout
     assert (venv / "ready").stat().st_mtime_ns == ready.st_mtime_ns
+    # as after the node got another python3
+    (package,) = venv.glob("lib/python3.*/site-packages/pypowervm")
+    package.rename(package.with_name("of_another_python"))
+    assert "removed: 0 LPARs" in play("lpar_cleanup.yaml", own).stdout
+    assert package.exists()
 
 
 @pytest.mark.parametrize(
@@ -236,6 +241,21 @@ def test_the_sweep_fails_only_where_people_must_look(play, guests, variables, tm
         assert done.returncode == 0, done.stdout
         assert guests.system.state() == before
     assert [path.name for path in tmp_path.glob("lpar-*.txt")] == ["lpar-sweep-node.txt"]
+
+
+def test_a_sweep_that_could_not_run_says_so(play, guests, variables):
+    done = play("lpar_sweep.yaml", variables | {"lpar_cleanup_python": "/no/python"})
+    assert done.returncode == 2
+    assert "The clean-up did not run, see above" in done.stdout
+
+
+def test_what_cannot_be_kept_in_the_logs_is_on_the_console_at_least(play, guests, variables, tmp_path):
+    guests.add(5)
+    (tmp_path / "lpar-cleanup-before-node.txt").mkdir()
+    done = play("lpar_cleanup.yaml", variables)
+    assert done.returncode == 0, done.stdout
+    assert "removed: 1 LPARs" in done.stdout
+    assert "WARNING: this is not in the logs: " in done.stdout
 
 
 def test_a_build_that_times_out_is_cleaned_up_after(guests, variables, tmp_path):

@@ -40,6 +40,10 @@ VIRT_DRIVER = "`virt_driver` is missing: devstack would set up libvirt (write vi
 NO_VIRT_DRIVER = "`virt_driver`: the plugin nova-powervm says it for powervm_ext (remove it)"
 EXTERNAL = "`devstack_plugins` lacks nova-powervm: the driver powervm_ext is in it (add it)"
 NOT_EXTERNAL = "`devstack_plugins`: nova-powervm is the driver powervm_ext (remove it, or choose that driver)"
+BRANCH = (
+    "`devstack_localrc`: a branch that begins with refs is fetched over the build's own source"
+    " (name a branch, or use `patching_list`)"
+)
 RECLONE = "`devstack_localrc`: RECLONE has stack.sh fetch upstream's source over the patch (remove it)"
 LOCALRC = (
     "`devstack_localrc` holds what `network`, `virt_driver`, `disk_driver` or `devstack_base_dir` decide (set those)"
@@ -132,6 +136,10 @@ WRONG = {
     ),
     "VIRT_DRIVER by the back door": Wrong(
         OUT, "master", {"devstack_localrc": {"VIRT_DRIVER": "libvirt"}}, LOCALRC, ("devstack_localrc", "VIRT_DRIVER")
+    ),
+    "another commit of nova": Wrong(
+        OUT, "master", {"devstack_localrc": {"NOVA_BRANCH": "refs/changes/1/1/1"}}, BRANCH,
+        ("devstack_localrc", "NOVA_BRANCH"),
     ),
     "sources of upstream": Wrong(
         OUT, "master", {"devstack_localrc": {"RECLONE": "yes"}}, RECLONE, ("devstack_localrc", "RECLONE")
