@@ -8,6 +8,7 @@ import os
 import subprocess
 from typing import Any
 
+from ansible.module_utils.deployment import program
 from ansible.module_utils.deployment.script import environment
 from ansible.module_utils.deployment.verdict import CIFault
 
@@ -36,16 +37,7 @@ class Cloud:
         argv = [self._client, "--os-cloud", self._name, *version, *words, "-f", "json"]
         said = " ".join(words[:3])
         try:
-            done = subprocess.run(
-                argv,
-                env=self._environment,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                check=False,
-                stdin=subprocess.DEVNULL,
-                timeout=timeout_seconds,
-            )
+            done = program.answer(argv, timeout_seconds, variables=self._environment)
         except subprocess.TimeoutExpired:
             raise CloudError(f"openstack {said} did not answer in {timeout_seconds:.0f} s") from None
         except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 
+from ansible.module_utils.deployment import program
 from ansible.module_utils.deployment.cloud import Cloud, CloudError
 from ansible.module_utils.deployment.root import GRACE_SECONDS, as_root
 from ansible.module_utils.deployment.verdict import CIFault
@@ -34,16 +35,9 @@ def prove(command: list[str], cloud: Cloud, driver: str, hypervisor_type: str, w
 
 def _log(command: list[str]) -> list[str]:
     command = as_root(command, LOG_SECONDS)
+    done: subprocess.CompletedProcess[str]
     try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            stdin=subprocess.DEVNULL,
-            timeout=LOG_SECONDS + GRACE_SECONDS,
-        )
+        done = program.answer(command, LOG_SECONDS + GRACE_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CIFault(f"nova-compute's log cannot be read: {error}") from None
     if done.returncode:

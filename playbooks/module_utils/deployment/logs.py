@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
+from ansible.module_utils.deployment import program
 from ansible.module_utils.deployment.root import GRACE_SECONDS, as_root
 
 CALL_SECONDS = 120
@@ -58,7 +59,7 @@ def collect(workspace: str, sources: Sources) -> list[str]:
 def _journal(workspace: str, sources: Sources) -> list[str]:
     """One file for each service, named as OpenStack's own jobs name them, times in UTC."""
     listing = ["systemctl", "list-units", "--all", "--plain", "--no-legend", "--full", *sources.patterns]
-    done = subprocess.run(listing, capture_output=True, text=True, check=False, timeout=CALL_SECONDS)
+    done = program.answer(listing, CALL_SECONDS)
     units = [line.split()[0] for line in done.stdout.splitlines() if line.split()]
     missing = [f"the list of services: {done.stderr.strip()[-200:]}"] if done.returncode else []
     for unit in dict.fromkeys(units + sources.units):

@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from ansible.module_utils.deployment import program
+
 GIT_SECONDS = 1800
 AT_ONCE = 4
 KEPT = "refs/upstream"
@@ -142,18 +144,9 @@ def git(folder: str | None, *arguments: str) -> str:
     """Run git and return what it says; raises SourceError with its last line."""
     argv = ["git", "-c", "safe.directory=*", "-c", "advice.detachedHead=false", "-c", "gc.auto=0", *arguments]
     variables = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8"}
+    done: subprocess.CompletedProcess[str]
     try:
-        done = subprocess.run(
-            argv,
-            cwd=folder,
-            env=variables,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            stdin=subprocess.DEVNULL,
-            timeout=GIT_SECONDS,
-        )
+        done = program.answer(argv, GIT_SECONDS, folder=folder, variables=variables)
     except subprocess.TimeoutExpired:
         raise SourceError(f"git {arguments[0]} did not end in {GIT_SECONDS} s") from None
     if done.returncode:

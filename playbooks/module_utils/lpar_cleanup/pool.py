@@ -38,13 +38,8 @@ def remove_units(
         if why:
             report.left(KIND, unit.name, lpar.name, why)
             continue
-        try:
-            _delete(system, unit, dry=dry)
-        except TROUBLE as error:
-            report.left(KIND, unit.name, lpar.name, error)
+        if not _delete(system, unit, lpar.name, report, dry=dry):
             stuck.add(lpar.uuid)
-        else:
-            report.removed(KIND, unit.name, lpar.name)
     return stuck
 
 
@@ -69,16 +64,7 @@ def remove_strays(system: System, lpars: Iterable[Lpar], node_ids: Iterable[int]
         elif unit.in_use is not False or unit.lu_type != pvm_storage.LUType.DISK:
             report.left(KIND, unit.name, "", "the pool says that it is in use")
         else:
-            _delete_stray(system, unit, report, dry=dry)
-
-
-def _delete_stray(system: System, unit: Any, report: Report, *, dry: bool) -> None:
-    try:
-        _delete(system, unit, dry=dry)
-    except TROUBLE as error:
-        report.left(KIND, unit.name, "", error)
-    else:
-        report.removed(KIND, unit.name, "")
+            _delete(system, unit, "", report, dry=dry)
 
 
 def _why_stays(unit: Any, lpar: Lpar, mapped: set[str], *, was_ours: bool) -> str:
@@ -111,7 +97,9 @@ def _key(unit: Any) -> str:
     return f"udid:{unit.udid}"
 
 
-def _delete(system: System, unit: Any, *, dry: bool) -> None:
+def _delete(system: System, unit: Any, lpar: str, report: Report, *, dry: bool) -> bool:
+    """Delete a unit that is of an LPAR ("" for a stray), and tell what became of it; returns whether it is gone."""
+
     def once() -> None:
         now = if_there(lambda: unit.refresh(use_etag=False), None)
         if now is None:
@@ -120,5 +108,11 @@ def _delete(system: System, unit: Any, *, dry: bool) -> None:
             raise ChangedError(f"it is now {now.name!a}, in use: {now.in_use}")
         if_there(now.delete, None)
 
-    if not dry:
-        insist(once, system.deadline)
+    try:
+        if not dry:
+            insist(once, system.deadline)
+    except TROUBLE as error:
+        report.left(KIND, unit.name, lpar, error)
+        return False
+    report.removed(KIND, unit.name, lpar)
+    return True
